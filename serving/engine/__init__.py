@@ -1,0 +1,1 @@
+"""From encoded images to predictions: decoding, batching and inference beside the event loop."""

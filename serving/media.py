@@ -1,0 +1,48 @@
+"""Content types: what a body is, and what a client accepts."""
+
+from __future__ import annotations
+
+from serving.errors import UnsupportedMediaTypeError
+
+FORM = "multipart/form-data"
+PNG = "image/png"
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a body is a multipart form; False for a bare image.
+
+    Raises `UnsupportedMediaTypeError` for anything else. A missing type is taken for a bare image.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == FORM:
+        return True
+    if kind in ("", "application/octet-stream", "binary/octet-stream") or kind.startswith("image/"):
+        return False
+    raise UnsupportedMediaTypeError(
+        "The content type is not an image's",
+        expected=f"image/*, application/octet-stream or {FORM}",
+        got=kind[:60],
+        remedy="Set the Content-Type header, such as Content-Type: image/jpeg.",
+    )
+
+
+def wants_png(accept: str) -> bool:
+    """Whether a client would rather have a PNG than JSON, by its `Accept` header."""
+    if PNG not in accept:
+        return False
+    quality = {"json": 0.0, "png": 0.0}
+    for entry in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in entry.split(";"))
+        q = next((_number(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+        if kind == PNG:
+            quality["png"] = q
+        elif kind in ("application/json", "application/*"):
+            quality["json"] = q
+    return quality["png"] > quality["json"]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""Pages for people, complete in themselves: they load nothing from elsewhere."""

@@ -1,0 +1,102 @@
+"""Pretrained weights: from the cache where they are, one sentence where no hub answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+from huggingface_hub import constants
+from huggingface_hub.errors import RepositoryNotFoundError
+from torchvision import models
+
+from vision_ft.backbones import build_backbone
+from vision_ft.backbones.hub import fetching
+from vision_ft.backbones.origin import file_digest
+from vision_ft.errors import BackboneError, HubUnavailableError
+
+_NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty caches, and hubs that refuse the connection."""
+    monkeypatch.setattr(constants, "ENDPOINT", _NOWHERE)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for variable in ("https_proxy", "http_proxy", "all_proxy", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, _NOWHERE)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "timm/test_resnet.r160_in1k", "hf_hub:timm/test_resnet.r160_in1k", "torchvision/resnet18"]
+)
+def test_a_hub_that_does_not_answer_is_one_sentence_with_three_ways_out(name: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(HubUnavailableError) as caught:
+        build_backbone(name)
+    assert str(caught.value) == (
+        f"The pretrained weights of backbone {name} cannot be fetched: no hub answers from here. Take the embedded "
+        "backbone (`embedded`), give a local weights file, or train from scratch (`pretrained: false`)."
+    )
+    # The hub's own client would try for three quarters of a minute.
+    assert time.monotonic() - start < 20
+    assert constants.HF_HUB_OFFLINE is False
+
+
+def test_takes_the_weights_from_the_hubs_cache(caches: Path) -> None:
+    model = timm.create_model("test_resnet", pretrained=False)
+    folder = caches / "hub" / "models--timm--test_resnet.r160_in1k"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    path = folder / "snapshots" / ("0" * 40) / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    safetensors.torch.save_file(model.state_dict(), path)
+    backbone = build_backbone("test_resnet")
+    assert torch.equal(backbone.state_dict()["model.conv1.0.weight"], model.state_dict()["conv1.0.weight"])
+    assert backbone.info.name == "test_resnet.r160_in1k"
+    assert backbone.info.weights.source == "hub:timm/test_resnet.r160_in1k"
+    assert backbone.info.weights.licence == "apache-2.0"
+    assert backbone.info.weights.sha256 == file_digest(path)
+
+
+def test_takes_torchvisions_weights_from_its_cache(caches: Path) -> None:
+    weights = models.MobileNet_V3_Small_Weights.DEFAULT
+    model = models.mobilenet_v3_small(weights=None)
+    path = caches / "torch" / "hub" / "checkpoints" / weights.url.rpartition("/")[2]
+    path.parent.mkdir(parents=True)
+    torch.save(model.state_dict(), path)
+    backbone = build_backbone("torchvision/mobilenet_v3_small")
+    assert torch.equal(backbone.state_dict()["model.features.0.0.weight"], model.state_dict()["features.0.0.weight"])
+    assert backbone.info.weights.source == weights.url
+    assert backbone.info.weights.sha256 == file_digest(path)
+
+
+def test_weights_that_exist_nowhere_need_no_hub_to_say_so() -> None:
+    with pytest.raises(BackboneError, match="no pretrained weights for backbone test_maxvit") as caught:
+        build_backbone("test_maxvit")
+    assert not isinstance(caught.value, HubUnavailableError)
+
+
+def _fail(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        with fetching("some", hub=False):
+            raise error
+
+    return fail
+
+
+def test_errors_of_disk_and_name_are_not_blamed_on_the_network() -> None:
+    with pytest.raises(BackboneError, match="cannot be stored: got .*No space left"):
+        _fail(OSError(28, "No space left on device"))()
+    with pytest.raises(BackboneError, match="the hub knows no such public model"):
+        _fail(RepositoryNotFoundError.__new__(RepositoryNotFoundError))()
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        _fail(RuntimeError("a defect of ours"))()
+    with pytest.raises(HubUnavailableError):
+        _fail(TimeoutError("timed out"))()

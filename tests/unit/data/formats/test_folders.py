@@ -1,0 +1,122 @@
+"""Class folders, in every shape that people keep them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vision_ft.data import formats
+from vision_ft.data.formats import folders
+from vision_ft.data.index import Rejected
+from vision_ft.errors import DataError
+
+Draw = Callable[..., Path]
+
+
+def _rows(root: Path) -> dict[str, tuple[str, str | None, str | None]]:
+    index = folders.read(root)
+    columns = (index.column(name) for name in ("path", "targets", "split", "mask"))
+    return {path: (targets[0], split, mask) for path, targets, split, mask in zip(*columns, strict=True)}
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"])
+def test_reads_every_suffix(draw: Draw, tmp_path: Path, suffix: str) -> None:
+    draw(f"dent/a{suffix}")
+    assert _rows(tmp_path) == {f"dent/a{suffix}": ("dent", None, None)}
+
+
+def test_class_folders_may_hold_folders(draw: Draw, tmp_path: Path) -> None:
+    draw("good/monday/line 1/a.png")
+    draw("good/b.png")
+    draw("dent/c.png")
+    assert {path: row[0] for path, row in _rows(tmp_path).items()} == {
+        "dent/c.png": "dent",
+        "good/b.png": "good",
+        "good/monday/line 1/a.png": "good",
+    }
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "Validation"])
+def test_split_folders(draw: Draw, tmp_path: Path, name: str) -> None:
+    for split in ("train", name, "TEST"):
+        draw(f"{split}/good/a.png")
+        draw(f"{split}/dent/b.png")
+    assert sorted(row[:2] for row in _rows(tmp_path).values()) == sorted(
+        (target, split) for target in ("good", "dent") for split in ("train", "val", "test")
+    )
+
+
+def test_a_class_may_be_called_like_a_split(draw: Draw, tmp_path: Path) -> None:
+    draw("test/a.png")
+    draw("good/deep/b.png")
+    assert {row[0] for row in _rows(tmp_path).values()} == {"test", "good"}
+    assert {row[1] for row in _rows(tmp_path).values()} == {None}
+
+
+def test_a_png_beside_an_image_is_its_mask(draw: Draw, tmp_path: Path) -> None:
+    draw("dent/a.jpg")
+    draw("dent/a.png")
+    draw("dent/b.png")
+    assert _rows(tmp_path) == {"dent/a.jpg": ("dent", None, "dent/a.png"), "dent/b.png": ("dent", None, None)}
+    assert folders.read(tmp_path).notes == ("1 PNG file beside an image of the same name was read as its mask.",)
+
+
+def test_images_and_masks_in_parallel_folders(draw: Draw, tmp_path: Path) -> None:
+    draw("images/dent/a.jpg")
+    draw("images/good/b.jpg")
+    draw("masks/dent/a.png")
+    assert _rows(tmp_path) == {
+        "images/dent/a.jpg": ("dent", None, "masks/dent/a.png"),
+        "images/good/b.jpg": ("good", None, None),
+    }
+
+
+def test_hidden_files_and_other_files_are_no_images(draw: Draw, tmp_path: Path) -> None:
+    draw("dent/a.png")
+    draw(".cache/b.png")
+    draw("__MACOSX/dent/c.png")
+    (tmp_path / "dent/._a.png").write_bytes(b"x")
+    (tmp_path / "dent/notes.txt").write_text("x")
+    assert list(_rows(tmp_path)) == ["dent/a.png"]
+
+
+def test_linked_folders_are_followed_and_circles_end(draw: Draw, tmp_path: Path) -> None:
+    draw("elsewhere/a.png")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "dent").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/round").symlink_to(root)
+    assert list(_rows(root)) == ["dent/a.png"]
+
+
+def test_what_cannot_be_used_is_listed(draw: Draw, tmp_path: Path) -> None:
+    draw("dent/a.png")
+    draw("stray.png")
+    draw("dent/m.jpg", size=(20, 20))
+    draw("dent/m.png", size=(20, 21))
+    (tmp_path / "dent/empty.png").touch()
+    assert folders.read(tmp_path).rejected == (
+        Rejected("stray.png", "lies in no class folder"),
+        Rejected("dent/empty.png", "the file is empty"),
+        Rejected("dent/m.jpg", "its mask dent/m.png is 21x20, the image 20x20"),
+    )
+
+
+def test_a_root_without_class_folders_is_refused(draw: Draw, tmp_path: Path) -> None:
+    draw("a.png")
+    with pytest.raises(DataError, match="no layout that is read here"):
+        formats.read(tmp_path)
+    with pytest.raises(DataError, match=r"no class folders.*1 image beside"):
+        folders.read(tmp_path)
+    with pytest.raises(DataError, match="does not exist"):
+        formats.read(tmp_path / "none")
+
+
+def test_boxes_are_told_from_classes(draw: Draw, tmp_path: Path) -> None:
+    draw("IMAGES/a.png")
+    (tmp_path / "ANNOTATIONS").mkdir()
+    (tmp_path / "ANNOTATIONS/a.xml").write_text("<annotation/>")
+    with pytest.raises(DataError, match="Detection comes with another task"):
+        formats.read(tmp_path)

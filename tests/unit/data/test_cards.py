@@ -1,0 +1,202 @@
+"""Data cards: the shipped ones are sound, wrong ones are one sentence, parts of a set are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vision_ft.data import carded, cards
+from vision_ft.data.cards import Card
+from vision_ft.errors import DataError, UsageError, VisionFTError
+
+Draw = Callable[..., Path]
+
+CARD: dict[str, Any] = {
+    "schema": 1,
+    "name": "mine",
+    "title": "Mine",
+    "task": "classify",
+    "layout": "files",
+    "images": "*/*.png",
+    "target": {"rule": "folder"},
+    "classes": [{"id": "good", "good": True}, {"id": "dent"}],
+    "licence": "mine",
+    "source": "here",
+}
+
+
+def _card(**changes: Any) -> Card:
+    return Card.model_validate({**CARD, **changes})
+
+
+def test_the_shipped_cards_are_found_by_name() -> None:
+    assert set(cards.names()) >= {"gtsrb", "magnetic_tile", "neu_cls", "neu_det", "sample"}
+    for name in cards.names():
+        card = cards.find(name)
+        assert card.name == name
+        assert card.licence
+        assert card.source
+
+
+def test_a_card_is_found_by_path_and_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "datasets").mkdir()
+    path = tmp_path / "datasets/mine.yaml"
+    path.write_text(yaml.safe_dump(CARD))
+    assert cards.find(path) == cards.find(str(path)) == _card()
+    monkeypatch.chdir(tmp_path)
+    assert cards.find("mine") == _card()
+    assert "mine" in cards.names()
+
+
+def test_an_unknown_card_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'magnetic_tiles'.*one of .*gtsrb.*Did you mean 'magnetic_tile'\?"):
+        cards.find("magnetic_tiles")
+    with pytest.raises(DataError, match=r"none\.yaml cannot be read"):
+        cards.find("none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"licence": ...}, "the key 'licence' is missing"),
+        ({"clases": []}, "the key 'clases' is unknown; did you mean 'classes'?"),
+        ({"classes": []}, "classes: "),
+        ({"classes": [{"id": "a"}, {"id": "a"}]}, "class 'a' is listed twice"),
+        ({"classes": [{"id": "a", "god": True}]}, "the key 'classes.0.god' is unknown; did you mean 'good'?"),
+        ({"task": "guess"}, "task: "),
+        ({"schema": 2}, "schema: "),
+        ({"target": {"rule": "regex", "pattern": "("}}, "is no regular expression"),
+        ({"target": {"rule": "regex", "pattern": "abc"}}, "must capture something"),
+        ({"part": {"rule": "guess"}}, "part: "),
+        ({"part": {"rule": "numeric_gap", "pattern": "(1)", "gap": 0}}, "gap"),
+        ({"layout": "table"}, "go together"),
+    ],
+)
+def test_a_wrong_card_is_one_sentence(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in {**CARD, **change}.items() if value is not ...}))
+    with pytest.raises(DataError) as caught:
+        cards.read(path)
+    assert complaint in str(caught.value)
+    assert str(caught.value).startswith("Data card mine.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("a: [", "line 1 is no YAML"), ("- a", "is no data card"), ("", "is no data card")]
+)
+def test_what_is_no_card_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=complaint):
+        cards.read(path)
+
+
+def test_a_root_with_a_part_of_the_classes_has_all_class_ids(draw: Draw, tmp_path: Path) -> None:
+    draw("dent/a.png")
+    index = carded.read(_card(), tmp_path)
+    assert index.class_ids == ("good", "dent")
+    assert index.grouping == "card"
+    assert [(one.target, one.images) for one in index.counts()] == [("good", 0), ("dent", 1)]
+
+
+def test_images_of_no_known_class_are_named(draw: Draw, tmp_path: Path) -> None:
+    draw("dent/a.png")
+    draw("scratch/a.png")
+    with pytest.raises(DataError, match=r"scratch/a.png: class 'scratch' is not in the card"):
+        carded.read(_card(), tmp_path)
+    with pytest.raises(DataError, match=r"a\.png: the target rule finds no class"):
+        carded.read(_card(target={"rule": "regex", "pattern": r"^(\d+)"}), tmp_path)
+
+
+def test_a_root_where_nothing_matches_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"finds no image below .*: expected files that match '\*/\*\.png'"):
+        carded.read(_card(), tmp_path)
+    with pytest.raises(DataError, match="is no folder"):
+        carded.read(_card(), tmp_path / "none")
+
+
+def test_boxes_come_with_another_task(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"comes with another task.*use the card 'neu_cls'"):
+        carded.read(cards.find("neu_det"), tmp_path)
+
+
+def test_a_card_for_a_table_takes_parts_groups_and_slices_from_columns(draw: Draw, tmp_path: Path) -> None:
+    for name in ("1", "2", "3"):
+        draw(f"{name}.png", int(name))
+    (tmp_path / "t.csv").write_text("path,target,part,line\n1.png,dent,p,west\n2.png,dent,p,west\n3.png,good,,\n")
+    card = _card(
+        layout="table",
+        target={"rule": "csv", "file": "t.csv"},
+        part={"rule": "column", "name": "part"},
+        group={"rule": "column", "name": "line"},
+    )
+    index = carded.read(card, tmp_path)
+    assert index.column("part") == ["p", "p", "3.png"]
+    assert index.column("group") == ["west", "west", "3.png"]
+    assert index.column("slice.line") == ["west", "west", None]
+    with pytest.raises(DataError, match="column 'tile'"):
+        carded.read(card.model_copy(update={"group": _card(group={"rule": "column", "name": "tile"}).group}), tmp_path)
+
+
+def test_magnetic_tile_rules(draw: Draw, tmp_path: Path) -> None:
+    for name in ("MT_Free/Imgs/exp1_num_100", "MT_Crack/Imgs/exp6_num_300", "MT_Crack/Imgs/exp2_num_501"):
+        draw(f"{name}.jpg")
+        draw(f"{name}.png")
+    index = carded.read(cards.find("magnetic_tile"), tmp_path)
+    assert index.column("path") == [
+        "MT_Crack/Imgs/exp2_num_501.jpg",
+        "MT_Crack/Imgs/exp6_num_300.jpg",
+        "MT_Free/Imgs/exp1_num_100.jpg",
+    ]
+    assert index.column("part") == index.column("group") == ["000501", "000100", "000100"]
+    assert index.column("slice.exposure") == ["2", "6", "1"]
+    assert index.column("mask")[0] == "MT_Crack/Imgs/exp2_num_501.png"
+    assert [one.id for one in index.classes if one.good] == ["MT_Free"]
+
+
+def test_neu_and_gtsrb_rules(draw: Draw, tmp_path: Path) -> None:
+    for name in ("IMAGES/rolled-in_scale_30.jpg", "IMAGES/rolled-in_scale_31.jpg", "IMAGES/patches_30.jpg"):
+        draw(f"neu/{name}")
+    index = carded.read(cards.find("neu_cls"), tmp_path / "neu")
+    assert index.column("targets") == [["patches"], ["rolled-in_scale"], ["rolled-in_scale"]]
+    assert index.column("part") == ["patches/0000", "rolled-in_scale/0000", "rolled-in_scale/0001"]
+    for name in ("00001/00002_00005.ppm", "00001/00002_00029.ppm", "00007/00002_00005.ppm"):
+        draw(f"gtsrb/{name}")
+    index = carded.read(cards.find("gtsrb"), tmp_path / "gtsrb")
+    assert index.column("group") == ["00001/00002", "00001/00002", "00007/00002"]
+    assert len(index.classes) == 43
+    assert cards.find("gtsrb").augment == "sign"
+
+
+def test_the_sample_card_fits_what_the_generator_writes(tmp_path: Path) -> None:
+    from vision_ft.data.synthetic.surfaces import generate_surfaces
+
+    generate_surfaces(tmp_path, parts_per_class={"good": 2, "dent": 1}, shots=2, size=(96, 128))
+    index = carded.read(cards.find("sample"), tmp_path)
+    assert index.column("part") == ["dent_000", "dent_000", "good_000", "good_000", "good_001", "good_001"]
+    assert index.column("mask")[0] == "masks/dent/dent_000_s0.png"
+    assert index.slices == ("camera", "surface")
+    assert index.class_ids[0] == "good"
+    assert index.rejected == ()
+
+
+def test_every_error_of_a_card_is_the_users_to_mend() -> None:
+    with pytest.raises(VisionFTError) as caught:
+        cards.find("nothing like any card")
+    assert caught.value.exit_code == 2
+
+
+def test_a_foreign_folder_datasets_beside_an_installation_holds_no_cards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets/foreign.yaml").write_text("a: 1")
+    monkeypatch.setattr(cards, "__file__", str(tmp_path / "vision_ft/data/cards.py"))
+    assert "foreign" not in cards.names()
+    (tmp_path / "pyproject.toml").touch()
+    assert "foreign" in cards.names()

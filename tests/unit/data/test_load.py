@@ -1,0 +1,79 @@
+"""The one door: card, CSV or folders; damaged files raised or skipped; groups found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vision_ft.data.load import load_index
+from vision_ft.errors import DataError, UsageError
+
+Draw = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(draw: Draw, tmp_path: Path) -> Path:
+    """Three parts of each of two classes, two shots each."""
+    for part in range(6):
+        for shot in range(2):
+            draw(f"{'dent' if part % 2 else 'good'}/p{part}_{shot}.png", part, nudge=shot)
+    return tmp_path
+
+
+def test_without_a_card_near_duplicates_are_groups_and_the_user_is_told(folder: Path) -> None:
+    index = load_index(root=folder)
+    assert len(index) == 12
+    assert len(set(index.column("group"))) == 6
+    assert len(set(index.column("part"))) == 12
+    assert index.grouping == "near-duplicates"
+    assert "No card or group column" in index.notes[0]
+    assert "12 images look alike in 6 groups" in index.notes[1]
+
+
+def test_without_lookalikes_the_user_is_told_too(draw: Draw, tmp_path: Path) -> None:
+    draw("dent/a.png", 1)
+    draw("good/b.png", 2)
+    assert "each image is its own group" in load_index(root=tmp_path).notes[0]
+
+
+def test_a_group_column_is_believed(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "my.csv"
+    table.write_text("path,target,group\ngood/p0_0.png,good,a\ngood/p0_1.png,good,b\n")
+    index = load_index(root=folder, csv=table)
+    assert index.column("group") == ["a", "b"]
+    assert (index.grouping, index.notes) == ("column", ())
+
+
+def test_good_classes_are_declared(folder: Path) -> None:
+    index = load_index(root=folder, good=["good"])
+    assert [(one.id, one.good) for one in index.classes] == [("dent", False), ("good", True)]
+    with pytest.raises(UsageError, match=r"'goood' does not exist.*Did you mean 'good'"):
+        load_index(root=folder, good=["goood"])
+
+
+def test_damaged_images_are_all_named_or_skipped_by_choice(folder: Path) -> None:
+    whole = (folder / "good/p0_0.png").read_bytes()
+    (folder / "good/half.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "dent/text.png").write_text("no image")
+    with pytest.raises(DataError) as caught:
+        load_index(root=folder)
+    assert "2 errors" in str(caught.value)
+    assert "good/half.png: the image ends early" in str(caught.value)
+    assert "dent/text.png: the data is no image" in str(caught.value)
+    index = load_index(root=folder, on_error="skip")
+    assert len(index) == 12
+    assert [one.path for one in index.rejected] == ["dent/text.png", "good/half.png"]
+    assert "2 images are left out; each is listed with its reason." in index.notes
+
+
+def test_the_limit_draws_from_what_is_usable(folder: Path) -> None:
+    index = load_index(root=folder, limit_per_class=2, seed=1)
+    assert [count.images for count in index.counts()] == [2, 2]
+    assert index.column("path") == load_index(root=folder, limit_per_class=2, seed=1).column("path")
+
+
+def test_a_card_and_a_csv_together_are_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="both given"):
+        load_index(root=folder, card="sample", csv=folder / "labels.csv")

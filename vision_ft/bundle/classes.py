@@ -1,0 +1,51 @@
+"""A class of the labels: a stable id, and a name that may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vision_ft.errors import DataError
+
+
+class ClassInfo(BaseModel):
+    """One class. Records store `id`; people read `name`.
+
+    Renaming a class changes `name` and appends the old one to `renamed_from`; the id, and
+    with it every record and metric of the past, stays.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    id: str = Field(min_length=1)
+    """Stable identifier, unique in a bundle."""
+    name: str = ""
+    """What people read; the id where empty."""
+    parent: str | None = None
+    """Id of the class above it, if classes form a tree."""
+    good: bool = False
+    """Whether a part of this class is a good part."""
+    renamed_from: tuple[str, ...] = ()
+    """Earlier names, oldest first."""
+
+    @property
+    def title(self) -> str:
+        """The name to show."""
+        return self.name or self.id
+
+
+def check_classes(classes: Sequence[ClassInfo]) -> None:
+    """Raise `DataError` when ids are repeated, or a parent is not among them."""
+    ids = [c.id for c in classes]
+    repeated = sorted({i for i in ids if ids.count(i) > 1})
+    if repeated:
+        raise DataError(f"class ids {', '.join(repeated)}", expected="each id once", remedy="Rename one of them.")
+    for c in classes:
+        if c.parent is not None and c.parent not in ids:
+            raise DataError(f"class {c.id!r}", expected=f"a parent among {', '.join(ids)}", got=repr(c.parent))
+
+
+def good_mask(classes: Iterable[ClassInfo]) -> list[bool]:
+    """Whether each class, in order, is a good one."""
+    return [c.good for c in classes]

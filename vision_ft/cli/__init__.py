@@ -1,0 +1,99 @@
+"""The command line: a table of verbs; each parses, calls and prints.
+
+Nothing but the standard library is imported before a verb is chosen.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Protocol, cast
+
+from vision_ft import __version__
+from vision_ft.errors import MissingExtraError, UsageError, VisionFTError
+
+PROG = "vision-ft"
+
+VERBS = {
+    "data": "look at labelled images: inspect, preview, split",
+    "train": "fine-tune a backbone by a recipe; leaves a bundle and a report",
+    "evaluate": "judge a bundle on labelled images; writes figures and a report",
+    "export": "write the bundle of a run from its checkpoint",
+    "predict": "answer on files or folders with a bundle",
+    "demo": "the whole loop on generated images, or on your own",
+    "doctor": "what this machine has, and what is missing",
+}
+_SERVE = {"serve": "answer over HTTP with a bundle"}
+
+
+class Verb(Protocol):
+    """What a verb's module offers."""
+
+    def run(self, argv: Sequence[str]) -> int:
+        """Do it, and give the exit code."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb; user errors are one sentence on standard error and an exit code (2 usage, 1 failed)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except VisionFTError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{PROG}: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, say) has seen enough; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name in ("--version", "-V"):
+        print(f"{PROG} {__version__}")
+        return 0
+    if name in VERBS:
+        return _load(f"vision_ft.cli.{name}").run(rest)
+    found = {entry.name: entry.value for entry in entry_points(group="vision_ft.verbs")}
+    if name in found:
+        return _load(found[name]).run(rest)
+    near = difflib.get_close_matches(name, [*VERBS, *found], 1)
+    raise UsageError(
+        f"unknown command {name!r}",
+        remedy=f"Did you mean {near[0]}?" if near else f"Commands: {', '.join([*VERBS, *found])}.",
+    )
+
+
+def _load(module: str) -> Verb:
+    try:
+        return cast(Verb, import_module(module))
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in ("vision_ft", "serving"):
+            raise
+        extra = "serve (or serve-cpu)" if module.startswith("serving") else "train"
+        raise MissingExtraError(
+            f"`{PROG} {module.rsplit('.', 1)[-1]}` needs {error.name}, which is not installed",
+            remedy=f'Install it with pip install "vision-ft[{extra}]".',
+        ) from None
+
+
+def _help() -> str:
+    rows = "\n".join(f"  {name:<10} {summary}" for name, summary in {**VERBS, **_SERVE}.items())
+    return f"""usage: {PROG} COMMAND [options]
+
+Fine-tune vision backbones on factory images, and serve them with per-class monitoring.
+
+commands:
+{rows}
+
+`{PROG} COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage."""

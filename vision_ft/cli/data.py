@@ -1,0 +1,110 @@
+"""`vision-ft data inspect|preview|split`: look at labelled images before training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vision_ft.cli.console import console, table
+from vision_ft.cli.images import add_data_flags, read_index
+from vision_ft.cli.parsing import Parser, RecipeFlags
+from vision_ft.errors import UsageError
+
+_ACTIONS = ("inspect", "preview", "split")
+_HELP = """look at labelled images before training
+
+  inspect   counts, sizes, unreadable files, duplicates, doubtful labels, light
+  preview   a picture of originals beside augmented ones
+  split     place groups into train, val and test, and save it
+
+`vision-ft data ACTION --help` tells more."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Choose the action."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: vision-ft data {{{','.join(_ACTIONS)}}} [options]\n\n{_HELP}")
+        return 0 if argv else 2
+    action, *rest = argv
+    if action == "inspect":
+        return _inspect(rest)
+    if action == "preview":
+        return _preview(rest)
+    if action == "split":
+        return _split(rest)
+    raise UsageError(f"vision-ft data: unknown action {action!r}", expected=", ".join(_ACTIONS))
+
+
+def _inspect(argv: Sequence[str]) -> int:
+    parser = Parser(prog="vision-ft data inspect", description="Is this data fit to train on?")
+    add_data_flags(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings as JSON")
+    found = parser.parse(argv)
+    from vision_ft.data.health import inspect
+
+    found.on_error = "skip"  # looking is for finding what cannot be read
+    index = read_index(found)
+    report = inspect(index)
+    out = console()
+    for section in report.sections():
+        shown = table(section.title, *section.columns)
+        for row in section.rows:
+            shown.add_row(*row)
+        out.print(shown, "")
+    for warning in report.warnings:
+        out.print(f"! {warning}")
+    if found.json is not None:
+        found.json.write_text(report.to_json() + "\n", encoding="utf-8")
+        out.print(f"written: {found.json}")
+    return 0
+
+
+def _preview(argv: Sequence[str]) -> int:
+    parser = Parser(
+        prog="vision-ft data preview",
+        description="A picture of originals (left) beside augmented ones, as in training.",
+    )
+    parser.add_argument("recipe", nargs="?", help="recipe whose data, input and augmentation are shown")
+    parser.add_argument("--out", type=Path, default=Path("preview.png"), help="PNG to write (preview.png)")
+    parser.add_argument("--rows", type=int, default=6, help="originals to show (6)")
+    parser.add_argument("--columns", type=int, default=5, help="augmented ones beside each (5)")
+    flags = RecipeFlags(parser)
+    found = parser.parse(argv)
+    from vision_ft.recipe.load import load_recipe
+    from vision_ft.training.preview import write_preview
+
+    recipe = load_recipe(found.recipe, flags.given(found))
+    write_preview(recipe, found.out, rows=found.rows, columns=found.columns)
+    console().print(f"written: {found.out}")
+    return 0
+
+
+def _split(argv: Sequence[str]) -> int:
+    parser = Parser(
+        prog="vision-ft data split",
+        description="Place groups into train, val and test. A saved split is obeyed: only new groups are placed.",
+    )
+    add_data_flags(parser)
+    parser.add_argument("--test", type=float, default=0.15, help="share of groups held back (0.15)")
+    parser.add_argument("--val", type=float, default=0.15, help="share of groups for validation (0.15)")
+    parser.add_argument("--out", type=Path, default=Path("split.json"), help="the saved split (split.json)")
+    found = parser.parse(argv)
+    from vision_ft.data.folds import suggest
+    from vision_ft.data.split import SavedSplit, assign, check
+
+    saved = SavedSplit.read(found.out) if found.out.exists() else None
+    index = assign(read_index(found), test=found.test, val=found.val, seed=found.seed, saved=saved)
+    check(index)
+    SavedSplit.of(index, test=found.test, val=found.val, seed=found.seed, before=saved).write(found.out)
+    out = console()
+    shown = table("Split by group", "class", "split", "images", "parts", "groups")
+    for count in index.counts():
+        shown.add_row(count.target, count.split or "-", str(count.images), str(count.parts), str(count.groups))
+    out.print(shown)
+    for note in index.notes:
+        out.print(f"note: {note}")
+    for rejected in index.rejected:
+        out.print(f"left out: {rejected.path}: {rejected.reason}")
+    out.print(suggest(index).reason)
+    out.print(f"written: {found.out}")
+    return 0

@@ -1,0 +1,54 @@
+"""`vision-ft train`: from labelled images to a bundle and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from vision_ft.cli.console import at_terminal, console, speak
+from vision_ft.cli.parsing import Parser, RecipeFlags
+from vision_ft.cli.tables import print_summary
+from vision_ft.errors import UsageError
+from vision_ft.recipe.load import json_schema, load_recipe
+
+
+def run(argv: Sequence[str]) -> int:
+    """Train, and print the per-class table."""
+    parser = Parser(prog="vision-ft train", description=__doc__)
+    parser.add_argument("recipe", nargs="?", help="a YAML file, or the name of a shipped recipe: classify_defects")
+    parser.add_argument("--run", type=Path, help="folder of the run (default: runs/DATE-TIME)")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run")
+    parser.add_argument("--from-scratch", action="store_true", help="no pretrained weights, to show what they gain")
+    parser.add_argument("--flattery", action="store_true", help="also show what a split by image would have claimed")
+    parser.add_argument("--print-config", action="store_true", help="print the resolved recipe and stop")
+    parser.add_argument("--print-schema", action="store_true", help="print the recipe's JSON schema and stop")
+    flags = RecipeFlags(parser)
+    found = parser.parse(argv)
+    if found.print_schema:
+        print(json_schema(), end="")
+        return 0
+    if found.resume and found.run is None:
+        raise UsageError("--resume", expected="--run DIR, the folder of the interrupted run")
+    overrides = dict(flags.given(found))
+    if found.from_scratch:
+        overrides["model.pretrained"] = False
+    if found.resume and overrides:
+        raise UsageError("--resume goes on with the run's own recipe", got="recipe flags", remedy="Leave them out.")
+    recipe = load_recipe(found.recipe, overrides)
+    if found.print_config:
+        print(yaml.safe_dump(recipe.plain(), sort_keys=False, allow_unicode=True), end="")
+        return 0
+    speak()
+    from vision_ft.training import Interrupted, train
+
+    try:
+        result = train(recipe, run=found.run, resume=found.resume, flattery=found.flattery, progress=at_terminal())
+    except Interrupted as stop:
+        kept = f"the best weights so far are kept in {stop.checkpoint}" if stop.checkpoint else "no epoch was finished"
+        console().print(f"\nInterrupted: {kept}. Go on with the same command and --resume, or start anew.")
+        return 130
+    print_summary(result.metrics)
+    console().print(f"\nrun     {result.run}\nbundle  {result.bundle}\nreport  {result.report}")
+    return 0

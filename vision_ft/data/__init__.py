@@ -1,0 +1,1 @@
+"""Labelled images in: index, formats, cards, splits, duplicates and health. Free of torch."""

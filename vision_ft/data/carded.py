@@ -1,0 +1,138 @@
+"""Read a root as a data card says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from vision_ft.data.build import Row, build, is_image, raise_all
+from vision_ft.data.cards import Card, CsvTarget, FolderMask, FolderTarget, RegexTarget
+from vision_ft.data.formats import table
+from vision_ft.data.grouping import keys
+from vision_ft.data.index import Index
+from vision_ft.data.probe import Prober
+from vision_ft.errors import DataError
+
+TASKS = ("classify",)
+"""Tasks whose cards can be read into an index of whole-image labels."""
+
+
+def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
+    """Read the images below `root` that the card speaks of.
+
+    The index has all classes of the card, in its order, whether or not the root has images
+    of each. Raises DataError when the card is of a task that is not read here, when nothing
+    matches its image glob, and for each image whose class the card does not list.
+    """
+    if card.task not in TASKS or card.layout == "voc":
+        raise DataError(
+            f"The data card {card.name!r} describes boxes for the task {card.task!r}, which comes with another task",
+            expected=f"a card for {' or '.join(TASKS)}",
+            remedy="For NEU steel as whole images, use the card 'neu_cls'." if card.name == "neu_det" else "",
+        )
+    if not root.is_dir():
+        raise DataError(f"{root} is no folder", expected=f"the folder that the data card {card.name!r} describes")
+    rows = _from_table(card, root) if isinstance(card.target, CsvTarget) else _from_names(card, root)
+    if not rows:
+        raise DataError(
+            f"The data card {card.name!r} finds no image below {root}",
+            expected=f"files that match {card.images!r}",
+            remedy="Give the folder that the pattern starts from.",
+        )
+    known = {one.id for one in card.classes}
+    raise_all(
+        f"Data card {card.name!r}, {root}",
+        [f"{row.path}: class {one!r} is not in the card" for row in rows for one in row.targets if one not in known],
+        remedy="Add the class to the card, or narrow its image glob.",
+    )
+    return build(root, _complete(card, root, rows), card.classes, prober=prober, grouping="card")
+
+
+def _from_names(card: Card, root: Path) -> list[Row]:
+    found = sorted(path for path in root.glob(card.images) if path.is_file() and is_image(path))
+    paths = [path.relative_to(root).as_posix() for path in found]
+    rows: list[Row] = []
+    errors: list[str] = []
+    for path in paths:
+        target = _target(card.target, path)
+        if target is None:
+            errors.append(f"{path}: the target rule finds no class")
+        else:
+            rows.append(Row(path, (target,)))
+    raise_all(f"Data card {card.name!r}, {root}", errors, remedy="Correct the card's target rule or image glob.")
+    return rows
+
+
+def _target(rule: FolderTarget | RegexTarget | CsvTarget, path: str) -> str | None:
+    if isinstance(rule, FolderTarget):
+        folders = PurePosixPath(path).parts[:-1]
+        return folders[rule.depth] if rule.depth < len(folders) else None
+    if isinstance(rule, RegexTarget):
+        hit = re.search(rule.pattern, PurePosixPath(path).name if rule.search == "name" else path)
+        return (hit.groupdict().get("target") or hit.group(1)) if hit else None
+    return None
+
+
+def _from_table(card: Card, root: Path) -> list[Row]:
+    assert isinstance(card.target, CsvTarget)
+    return list(table.parse_file(root / card.target.file, root=root).rows)
+
+
+def _complete(card: Card, root: Path, rows: Sequence[Row]) -> list[Row]:
+    """Add part, group, slices and mask to the rows."""
+    paths = [row.path for row in rows]
+    firsts = [row.targets[0] for row in rows]
+    columns = _columns(rows)
+    listed = _slice_table(card, root)
+    parts = keys(card.part, paths, firsts, columns=columns)
+    groups = keys(card.group, paths, firsts, parts=parts, columns=columns)
+    return [
+        replace(
+            row,
+            part=part,
+            group=group,
+            slices={**row.slices, **listed.get(row.path, {}), **_slices(card, row.path)},
+            mask=row.mask or _mask(card, root, row.path),
+        )
+        for row, part, group in zip(rows, parts, groups, strict=True)
+    ]
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Give the table's columns that a grouping rule may ask for; an empty cell is the image itself."""
+    columns = {name: [row.slices.get(name) or row.path for row in rows] for row in rows for name in row.slices}
+    if any(row.part for row in rows):
+        columns["part"] = [row.part or row.path for row in rows]
+    if any(row.group for row in rows):
+        columns["group"] = [row.group or row.part or row.path for row in rows]
+    return columns
+
+
+def _slice_table(card: Card, root: Path) -> Mapping[str, Mapping[str, str]]:
+    """Give the slices by path that stand in the card's side table, if the root has it."""
+    if not card.slice_table or not (root / card.slice_table).is_file():
+        return {}
+    return {row.path: row.slices for row in table.parse_file(root / card.slice_table, root=root).rows}
+
+
+def _slices(card: Card, path: str) -> dict[str, str]:
+    found = {}
+    for name, rule in card.slices.items():
+        hit = re.search(rule.pattern, PurePosixPath(path).name if rule.search == "name" else path)
+        if hit and hit.group(1):
+            found[name] = hit.group(1)
+    return found
+
+
+def _mask(card: Card, root: Path, path: str) -> str | None:
+    if card.masks is None:
+        return None
+    image = PurePosixPath(path)
+    if isinstance(card.masks, FolderMask):
+        if not image.is_relative_to(card.masks.images):
+            return None
+        image = card.masks.folder / image.relative_to(card.masks.images)
+    mask = image.with_name(image.stem + card.masks.suffix).as_posix()
+    return mask if mask != path and (root / mask).is_file() else None

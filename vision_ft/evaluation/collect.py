@@ -1,0 +1,186 @@
+"""Run a bundle over labelled images, from the files' raw bytes, as the service would."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision_ft.bundle.classes import ClassInfo
+from vision_ft.bundle.decision import Decision
+from vision_ft.bundle.predictor import Predictor, Prepared
+from vision_ft.bundle.results import Prediction
+from vision_ft.bundle.threads import cpu_budget
+from vision_ft.data.index import Sample
+from vision_ft.errors import DataError, ImageError
+from vision_ft.evaluation.table import PredictionTable
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and the number of all."""
+Each = Callable[[Sample, Prepared, Prediction], None]
+"""Called once an image is answered: the place to keep its quality, embedding or heatmap."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is kept of a prediction: maps and embeddings of thousands of images would fill the memory."""
+
+    decision: Decision
+    distance: float | None
+    probabilities: dict[str, float]
+
+
+def collect(
+    predictor: Predictor,
+    samples: Iterable[Sample],
+    classes: Sequence[ClassInfo],
+    *,
+    progress: Progress | None = None,
+    each: Each | None = None,
+    unreadable: Callable[[Sample, ImageError], None] | None = None,
+    batch_size: int = 16,
+    threads: int | None = None,
+) -> PredictionTable:
+    """Answer every sample with the bundle and keep labels and answers side by side.
+
+    `classes` are those of the labels. Each label must be a class of the bundle: by id, or by
+    a name that the bundle's class has or had. Which classes are good, the bundle says. Files
+    are read and decoded in `threads` threads while the graph runs. Images whose digest is
+    among the bundle's training images are marked `seen`. Nothing but the table is kept;
+    `each` sees every answer as it comes.
+
+    Raises DataError when a label is unknown to the bundle, or when a file cannot be read or
+    decoded; with `unreadable`, that is called instead and the image is left out.
+    """
+    wanted = list(samples)
+    number = _class_numbers(predictor.manifest.classes, classes, wanted)
+    training = predictor.bundle.training_digests()
+    kept: list[Sample] = []
+    answers: list[_Answer] = []
+    waiting: list[tuple[Sample, Prepared]] = []
+
+    def flush() -> None:
+        if not waiting:
+            return
+        outputs = predictor.infer(np.stack([prepared.pixels for _, prepared in waiting]))
+        predictions = predictor.assemble(outputs, [prepared.geometry for _, prepared in waiting])
+        for (sample, prepared), prediction in zip(waiting, predictions, strict=True):
+            kept.append(sample)
+            answers.append(_answer(prediction))
+            if each is not None:
+                each(sample, prepared, prediction)
+        waiting.clear()
+
+    coming = _prepared(predictor, wanted, threads or cpu_budget(), 2 * batch_size)
+    for done, (sample, prepared) in enumerate(coming, start=1):
+        if isinstance(prepared, ImageError):
+            if unreadable is None:
+                raise DataError(
+                    f"{sample.path} cannot be evaluated", got=str(prepared), remedy="Replace it or leave it out."
+                ) from prepared
+            unreadable(sample, prepared)
+        else:
+            waiting.append((sample, prepared))
+        if len(waiting) == batch_size or done == len(wanted):
+            flush()
+            if progress is not None:
+                progress(done, len(wanted))
+    return _table(predictor, kept, answers, number, training)
+
+
+def _prepared(
+    predictor: Predictor, samples: Sequence[Sample], threads: int, ahead: int
+) -> Iterator[tuple[Sample, Prepared | ImageError]]:
+    """Each sample with its input, in order, decoded at most `ahead` images in advance."""
+
+    def work(sample: Sample) -> Prepared | ImageError:
+        try:
+            data = sample.path.read_bytes()
+        except OSError as error:
+            return ImageError(f"{sample.path.name} cannot be read", got=str(error.strerror or error))
+        try:
+            return predictor.prepare(data)
+        except ImageError as error:
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        coming = iter(samples)
+        running: list[tuple[Sample, Future[Prepared | ImageError]]] = []
+        for sample in islice(coming, ahead):
+            running.append((sample, pool.submit(work, sample)))
+        try:
+            while running:
+                sample, future = running.pop(0)
+                yield sample, future.result()
+                for following in islice(coming, 1):
+                    running.append((following, pool.submit(work, following)))
+        finally:
+            for _, future in running:
+                future.cancel()
+
+
+def _class_numbers(
+    bundle: Sequence[ClassInfo], labels: Sequence[ClassInfo], samples: Sequence[Sample]
+) -> dict[str, int]:
+    """Index of the bundle's class for each label id that occurs."""
+    by_id = {c.id: i for i, c in enumerate(bundle)}
+    by_name: dict[str, list[int]] = {}
+    for i, c in enumerate(bundle):
+        for name in {c.title, *c.renamed_from} - {""}:
+            by_name.setdefault(name, []).append(i)
+    titles = {c.id: c.title for c in labels}
+    number: dict[str, int] = {}
+    for label in dict.fromkeys(sample.targets[0] for sample in samples):
+        named = by_name.get(label) or by_name.get(titles.get(label, label), [])
+        if label in by_id:
+            number[label] = by_id[label]
+        elif len(named) == 1:
+            number[label] = named[0]
+        else:
+            close = difflib.get_close_matches(label, [*by_id, *by_name], n=1, cutoff=0.0)
+            images = sum(sample.targets[0] == label for sample in samples)
+            raise DataError(
+                f"Class {label!r} of {images} images is unknown to the bundle",
+                expected=f"one of {', '.join(by_id)}",
+                remedy=f"Did you mean {close[0]!r}?" if close else "",
+            )
+    return number
+
+
+def _table(
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    answers: Sequence[_Answer],
+    number: dict[str, int],
+    training: frozenset[str],
+) -> PredictionTable:
+    classes = predictor.manifest.classes
+    names = list(dict.fromkeys(name for sample in samples for name in sample.slices))
+    return PredictionTable(
+        classes=classes,
+        paths=np.array([sample.path.as_posix() for sample in samples], dtype=np.str_),
+        targets=np.array([number[sample.targets[0]] for sample in samples], dtype=np.int64),
+        probabilities=_probabilities(answers, classes),
+        decisions=tuple(answer.decision for answer in answers),
+        distances=np.array(
+            [np.nan if answer.distance is None else answer.distance for answer in answers], dtype=np.float64
+        ),
+        parts=np.array([sample.part for sample in samples], dtype=np.str_),
+        groups=np.array([sample.group for sample in samples], dtype=np.str_),
+        seen=np.array([sample.digest in training for sample in samples], dtype=np.bool_),
+        slices={name: np.array([sample.slices.get(name, "") for sample in samples], dtype=np.str_) for name in names},
+    )
+
+
+def _answer(prediction: Prediction) -> _Answer:
+    return _Answer(prediction.decision, prediction.distance, prediction.result.to_json()["probabilities"])
+
+
+def _probabilities(answers: Sequence[_Answer], classes: Sequence[ClassInfo]) -> NDArray[np.float64]:
+    values = [[answer.probabilities[c.id] for c in classes] for answer in answers]
+    return np.array(values, dtype=np.float64).reshape(len(answers), len(classes))

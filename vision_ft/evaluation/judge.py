@@ -1,0 +1,69 @@
+"""Judge a bundle on an index: the figures, and on request the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vision_ft.bundle.predictor import load
+from vision_ft.data.index import Index
+from vision_ft.data.split import SavedSplit, assign
+from vision_ft.errors import DataError, UsageError
+from vision_ft.evaluation.collect import collect
+from vision_ft.evaluation.report import write_report
+from vision_ft.evaluation.summary import summarise, write_summary
+
+
+def judge_bundle(
+    bundle: Path,
+    index: Index,
+    *,
+    split: str = "all",
+    split_file: Path | None = None,
+    leave_out_seen: bool = False,
+    json_file: Path | None = None,
+    report: Path | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Run the bundle over the images of a split and give the figures (see `summary.summarise`).
+
+    `split` is `all`, or one of those that `split_file` or the data's own folders give. Images
+    that the bundle was trained on are counted in the figures' notes, or left out.
+
+    Raises `DataError` when no image is left, `UsageError` for a split that does not exist.
+    """
+    predictor = load(bundle, device=device)
+    chosen = _of_split(index, split, split_file)
+    if leave_out_seen:
+        seen = predictor.bundle.training_digests()
+        chosen = chosen.select(np.array([digest not in seen for digest in chosen.column("digest")], dtype=np.bool_))
+    if not len(chosen):
+        raise DataError("No image is left to judge", remedy="Name other images, or keep those that the model has seen.")
+    table = collect(predictor, chosen.samples(), index.classes, progress=progress)
+    summary = summarise(table, predictor.manifest)
+    if json_file is not None:
+        write_summary(json_file, summary)
+    if report is not None:
+        write_report(report, manifest=predictor.manifest, table=table, summary=summary, predictor=predictor)
+        write_summary(report / "metrics.json", summary)
+    return summary
+
+
+def _of_split(index: Index, split: str, file: Path | None) -> Index:
+    if split == "all":
+        return index
+    if file is not None:
+        saved = SavedSplit.read(file)
+        index = assign(index, test=saved.test, val=saved.val, seed=saved.seed, saved=saved)
+    present = sorted({s for s in index.column("split") if s is not None})
+    if split not in present:
+        raise UsageError(
+            f"--split {split}",
+            expected=", ".join(["all", *present]),
+            remedy="" if present else "Give a saved split with --split-file, such as a run's split.json.",
+        )
+    return index.in_split(split)

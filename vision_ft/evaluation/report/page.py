@@ -1,0 +1,133 @@
+"""Put the report together and write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vision_ft.bundle.manifest import Manifest
+from vision_ft.bundle.predictor import Predictor
+from vision_ft.evaluation.card import decision_lines, facts
+from vision_ft.evaluation.flattery import Flattery
+from vision_ft.evaluation.metrics import confusion, reliability
+from vision_ft.evaluation.objective_words import objective_of, objective_words
+from vision_ft.evaluation.parts import parts_of
+from vision_ft.evaluation.pictures import Pictures
+from vision_ft.evaluation.report.confusion_matrix import confusion_matrix, frequent_confusions
+from vision_ft.evaluation.report.curves import learning_curves, overfitting
+from vision_ft.evaluation.report.gallery import Loader, Overlay, mistakes
+from vision_ft.evaluation.report.reliability import reliability_diagram
+from vision_ft.evaluation.report.rows import class_rows, flattery_rows, key_figures, part_counts, slice_tables
+from vision_ft.evaluation.report.scores import score_chart
+from vision_ft.evaluation.report.unknowns import unknowns
+from vision_ft.evaluation.table import PredictionTable
+from vision_ft.evaluation.verdicts import judge
+
+REPORT = "report.html"
+_VERDICTS = {
+    "met": "The objective is met",
+    "not met": "The objective is not met",
+    "undecidable": "Not decidable with so few parts",
+    "no objective": "No objective was stated",
+}
+
+
+def write_report(
+    folder: Path,
+    *,
+    manifest: Manifest,
+    table: PredictionTable,
+    summary: Mapping[str, Any],
+    predictor: Predictor | None = None,
+    images: Loader | None = None,
+    overlay: Overlay | None = None,
+    curves: Sequence[Mapping[str, Any]] | None = None,
+    flattery: Flattery | None = None,
+    title: str = "",
+    most_mistakes: int = 48,
+) -> Path:
+    """Write `report.html` into `folder` and return its path. The page loads nothing from elsewhere.
+
+    `table` holds held-out or out-of-fold predictions with the bundle's decisions, `summary`
+    is `summarise(table, manifest)`, with `operating_point` added where the table is the very one
+    that the thresholds were set on (then its cross-fitted findings are shown). With a
+    `predictor` the misclassified images are shown with their heatmap; `images` and `overlay`
+    give a path's picture without and with the evidence in its place. An image that cannot be
+    read is named without a picture. `curves` has one row an epoch (see `curves.learning_curves`).
+    """
+    if predictor is not None:
+        pictures = Pictures(predictor)
+        images, overlay = images or pictures.image, overlay or pictures.overlay
+    environment = Environment(
+        loader=PackageLoader("vision_ft.evaluation.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    page = environment.get_template("report.html.j2").render(
+        style=Markup(style),
+        title=title or f"{manifest.name} on parts that it has not seen",
+        **_objective(manifest, table, summary),
+        **_figures(manifest, table, summary),
+        **_mistakes(table, images, overlay, most_mistakes),
+        curves=learning_curves(curves or ()),
+        overfitting=overfitting(curves or ()),
+        flattery=flattery,
+        flattery_rows=flattery_rows(flattery),
+        unknown=unknowns(manifest, table, summary),
+        facts=facts(manifest),
+        decision=decision_lines(manifest),
+        manifest=manifest,
+        summary=summary,
+        table=table,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / REPORT
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _objective(manifest: Manifest, table: PredictionTable, summary: Mapping[str, Any]) -> dict[str, Any]:
+    objective = objective_of(manifest.objective)
+    set_here = summary.get("operating_point") if table.origin == "out-of-fold" else None
+    if set_here:
+        # Judged at the final thresholds, the parts that these were chosen on would flatter.
+        verdict, findings = set_here["verdict"], tuple(set_here["findings"])
+    else:
+        verdict, findings = judge(table, objective)
+    if verdict == "no objective":
+        findings = tuple(manifest.findings) or findings
+    return {
+        "verdict": verdict,
+        "verdict_title": _VERDICTS[verdict],
+        "findings": findings,
+        "objective_words": objective_words(objective) if objective.stated else "",
+        "earlier_findings": [f for f in manifest.findings if f not in findings],
+    }
+
+
+def _figures(manifest: Manifest, table: PredictionTable, summary: Mapping[str, Any]) -> dict[str, Any]:
+    names = [c.title for c in table.classes]
+    counts = confusion(table)
+    parts = parts_of(table)
+    return {
+        "keys": key_figures(summary),
+        "classes": class_rows(summary),
+        "confusion": confusion_matrix(counts, names),
+        "confusions": frequent_confusions(counts, names),
+        "part_counts": part_counts(parts) if table.is_bad is not None else [],
+        "scores": score_chart(parts, manifest.decision) if table.is_bad is not None and len(parts) else None,
+        "reliability": reliability_diagram(reliability(table)),
+        "slices": slice_tables(summary),
+    }
+
+
+def _mistakes(table: PredictionTable, images: Loader | None, overlay: Overlay | None, most: int) -> dict[str, Any]:
+    shown = mistakes(table, images, overlay, most=most)
+    return {"mistakes": shown, "mistake_count": int((table.labels != table.targets).sum())}

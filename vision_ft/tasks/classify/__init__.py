@@ -1,0 +1,7 @@
+"""Classification, the torch half."""
+
+from __future__ import annotations
+
+from vision_ft.tasks.classify.task import ClassifyTask
+
+TASK = ClassifyTask()

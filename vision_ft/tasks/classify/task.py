@@ -1,0 +1,153 @@
+"""Classification as training, export and evaluation see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from vision_ft.backbones.contract import Backbone
+from vision_ft.bundle.classes import ClassInfo
+from vision_ft.data.index import Sample
+from vision_ft.recipe.model import Recipe
+from vision_ft.tasks.augmentation import build_augmentation
+from vision_ft.tasks.classify.dataset import ClassifyDataset
+from vision_ft.tasks.classify.graph import ClassifyGraph
+from vision_ft.tasks.classify.module import ClassifyModule
+from vision_ft.tasks.classify.network import PooledClassifier
+from vision_ft.tasks.classify.probe import fit_classifier, pooled_features
+from vision_ft.tasks.contract import Exportable, FitData, Outputs
+from vision_ft.tasks.images import PlacedImages
+from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed, sample_weights
+
+
+class ClassifyTask:
+    """See `tasks.contract.TorchTask`."""
+
+    default_epochs = 12
+
+    def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
+        """Training and validation loaders; the images are cached by this call."""
+        recipe = data.recipe
+        square = data.spec.height == data.spec.width
+        pipeline = build_augmentation(recipe.augment, square=square)
+        train = _cached(data.train, data, recipe.data.cache_mb)
+        weights = sample_weights(data.train) if recipe.task.imbalance == "sampler" else None
+        sampler = EpochSampler(len(train), seed=recipe.seed, weights=weights)
+        loader = _loader(ClassifyDataset(train, data.classes, pipeline), sampler, data)
+        if not data.val:
+            return loader, None
+        room = recipe.data.cache_mb - train.cached * data.spec.height * data.spec.width * 3 // 2**20
+        val = _cached(data.val, data, max(0, room))
+        ordered: list[Draw] = [(row, 0) for row in range(len(val))]
+        return loader, _loader(ClassifyDataset(val, data.classes, None), ordered, data)
+
+    def build(self, data: FitData, backbone: Backbone, *, steps: int) -> ClassifyModule:
+        """The module to be trained for `steps` steps, its backbone frozen as the recipe says."""
+        recipe = data.recipe
+        torch.manual_seed(derive_seed(recipe.seed, "head"))
+        if recipe.trainer.freeze_norm:
+            backbone.freeze_norm_statistics()
+        layers = len(backbone.layers())
+        share = 1.0 if recipe.trainer.backbone_lr == 0 else recipe.trainer.freeze_layers
+        backbone.freeze(round(share * layers))
+        network = PooledClassifier(backbone, len(data.classes), taps=recipe.task.taps, dropout=recipe.task.dropout)
+        counts = [sum(s.targets[0] == c.id for s in data.train) for c in data.classes]
+        prior = [count / len(data.train) for count in counts]
+        return ClassifyModule(network, recipe, data.classes, prior=prior, steps=steps)
+
+    def warm_start(
+        self, module: ClassifyModule, data: FitData, train: DataLoader[Any], say: Callable[[str], None]
+    ) -> None:
+        """Standardise the pooled features, and fit the classifier on them (where the recipe asks for it)."""
+        recipe = data.recipe
+        dataset = train.dataset
+        assert isinstance(dataset, ClassifyDataset)
+        plain = ClassifyDataset(dataset.images, data.classes, None)
+        device = module.device
+        passes = []
+        for copy in range(max(1, recipe.task.probe_views)):
+            source = plain if copy == 0 else dataset
+            seed = derive_seed(recipe.seed, "probe", copy)
+            passes.append(
+                pooled_features(module.network, source, seed=seed, batch_size=recipe.trainer.batch_size, device=device)
+            )
+        features = torch.cat(passes)
+        before = (module.network.mean.clone(), module.network.scale.clone())
+        module.network.fit_standardisation(features)
+        features = (features / before[1].cpu() + before[0].cpu() - module.network.mean.cpu()) * (
+            module.network.scale.cpu()
+        )
+        if not recipe.task.probe_views:
+            return
+        targets = torch.tensor(dataset.targets).repeat(len(passes))
+        weights = sample_weights(data.train)
+        if recipe.task.imbalance != "sampler":
+            weights[:] = 1.0
+        loss = fit_classifier(
+            module.network,
+            features,
+            targets,
+            np.tile(weights, len(passes)),
+            penalty=recipe.task.probe_penalty,
+            smoothing=recipe.task.label_smoothing,
+        )
+        say(f"linear probe on {len(features)} views of {len(dataset)} images: loss {loss:.3f}")
+
+    def views_before(self, recipe: Recipe) -> float:
+        """The views of the linear probe, and one for standardising where there is no probe."""
+        return float(max(1, recipe.task.probe_views))
+
+    def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
+        """Pooled features of the pretrained backbone, float32 [N, F]."""
+        taps = data.recipe.task.taps
+        network = PooledClassifier(backbone, len(data.classes), taps=taps, dropout=0.0)
+        images = _cached(samples, data, data.recipe.data.cache_mb)
+        dataset = ClassifyDataset(images, data.classes, None)
+        device = next(backbone.parameters()).device
+        size = data.recipe.trainer.batch_size
+        found = pooled_features(network, dataset, seed=0, batch_size=size, device=device)
+        return np.asarray(found.numpy(), dtype=np.float32)
+
+    def exportable(self, module: ClassifyModule, *, temperature: float, heatmap: bool) -> Exportable:
+        """The graph of a trained module with its temperature built in."""
+        module = module.eval()
+        graph = ClassifyGraph(module.network, temperature=temperature, heatmap=heatmap).eval()
+
+        @torch.no_grad()
+        def reference(batch: Tensor) -> Outputs:
+            logits = module(batch.to(module.device)).float().cpu()
+            return {"probabilities": (logits / temperature).softmax(dim=1).numpy()}
+
+        reason = "" if heatmap else "turned off in the recipe"
+        return Exportable(graph, graph.outputs, module.network.width, reason, reference)
+
+    def prior(self, recipe: Recipe, samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> dict[str, float]:
+        """Even over the classes where they were drawn evenly, else the training shares."""
+        counts = {c.id: sum(s.targets[0] == c.id for s in samples) for c in classes}
+        if recipe.task.imbalance == "none":
+            return {name: count / len(samples) for name, count in counts.items()}
+        present = sum(count > 0 for count in counts.values())
+        return {name: (1.0 / present if count else 0.0) for name, count in counts.items()}
+
+
+def _cached(samples: Sequence[Sample], data: FitData, cache_mb: int) -> PlacedImages:
+    images = PlacedImages(samples, data.spec, cache_mb=cache_mb)
+    images.load()
+    return images
+
+
+def _loader(dataset: ClassifyDataset, sampler: Any, data: FitData) -> DataLoader[Any]:
+    return DataLoader(
+        dataset,
+        batch_size=data.recipe.trainer.batch_size,
+        sampler=sampler,
+        num_workers=data.workers,
+        persistent_workers=data.workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )

@@ -1,0 +1,78 @@
+"""What a task's torch half promises to training, export and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import lightning.pytorch as pl
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from vision_ft.backbones.contract import Backbone
+from vision_ft.bundle.classes import ClassInfo
+from vision_ft.bundle.manifest import InputSpec
+from vision_ft.data.index import Sample
+from vision_ft.recipe.model import Recipe
+
+Outputs = dict[str, NDArray[Any]]
+"""A graph's outputs by name."""
+
+
+@dataclass(frozen=True)
+class FitData:
+    """The images of one fit."""
+
+    recipe: Recipe
+    classes: tuple[ClassInfo, ...]
+    spec: InputSpec
+    train: tuple[Sample, ...]
+    val: tuple[Sample, ...]
+    """Judged after each epoch; may be empty."""
+    workers: int
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """A trained module, ready for export."""
+
+    graph: nn.Module
+    """From a uint8 RGB batch [N, H, W, 3] to a tuple of tensors."""
+    outputs: tuple[str, ...]
+    embedding: int
+    """Width of the embedding."""
+    heatmap: str
+    """"" where the graph gives a heatmap, else why there is none."""
+    reference: Callable[[Tensor], Outputs]
+    """The module's own answer on a uint8 batch, by another path than the graph's: parity is judged by it."""
+
+
+class TorchTask(Protocol):
+    """What a package in `tasks/` offers as `TASK`."""
+
+    default_epochs: int
+    """Epochs where the recipe states neither epochs nor a time."""
+
+    def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
+        """Training and validation loaders; the images are cached by this call."""
+
+    def build(self, data: FitData, backbone: Backbone, *, steps: int) -> pl.LightningModule:
+        """The module to be trained for `steps` steps."""
+
+    def warm_start(self, module: Any, data: FitData, train: DataLoader[Any], say: Callable[[str], None]) -> None:
+        """What happens before the first step: a linear probe, say."""
+
+    def views_before(self, recipe: Recipe) -> float:
+        """Forward passes over the training images that `warm_start` makes."""
+
+    def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
+        """What the pretrained backbone sees in images, float32 [N, D]: for a quick probe before training."""
+
+    def exportable(self, module: Any, *, temperature: float, heatmap: bool) -> Exportable:
+        """The graph of a trained module with its calibration built in."""
+
+    def prior(self, recipe: Recipe, samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> dict[str, float]:
+        """The class prior that the module's probabilities assume, by class id."""

@@ -1,0 +1,249 @@
+"""From a recipe to a run with a bundle: the whole of training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vision_ft.bundle.manifest import Calibration
+from vision_ft.bundle.predictor import Predictor, load
+from vision_ft.data.index import Index
+from vision_ft.errors import TrainingError
+from vision_ft.evaluation.calibration import apply_temperature, calibrate
+from vision_ft.evaluation.collect import collect
+from vision_ft.evaluation.operating_point import OperatingPoint, choose
+from vision_ft.evaluation.table import PredictionTable, read_table
+from vision_ft.recipe.load import dump_recipe, load_recipe
+from vision_ft.recipe.model import Recipe
+from vision_ft.tasks.contract import FitData, TorchTask
+from vision_ft.tasks.registry import torch_task
+from vision_ft.training.budget import Budget, measure, plan_epochs
+from vision_ft.training.bundling import scratch_predictor, write_run_bundle
+from vision_ft.training.crossval import out_of_fold
+from vision_ft.training.curves import draw_curves, overfitting, read_curves, write_curves
+from vision_ft.training.devices import choose_workers, training_device, use_cpu_budget
+from vision_ft.training.finders import apply_finders
+from vision_ft.training.fit import FitPlan, best_checkpoint, fit, fresh_backbone, rebuild
+from vision_ft.training.prepare import Prepared, prepare, read_images, reopen
+from vision_ft.training.reporting import report_run
+from vision_ft.training.run_folder import RunFolder, open_run
+
+_OVERHEAD = 25.0
+"""Seconds of export and evaluation of one fit, reserved from `trainer.max_time`."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a finished run left what it made."""
+
+    run: Path
+    bundle: Path
+    report: Path
+    metrics: dict[str, Any]
+    """The figures of the report, with their intervals."""
+    findings: tuple[str, ...]
+    """Sentences on the objective."""
+
+    def load(self) -> Predictor:
+        """The bundle, ready to predict."""
+        return load(self.bundle)
+
+
+def train(
+    recipe: Recipe | str | Path | None = None,
+    *,
+    root: Path | str | None = None,
+    run: Path | str | None = None,
+    resume: bool = False,
+    flattery: bool = False,
+    progress: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+) -> RunResult:
+    """Fine-tune, judge, export and report.
+
+    `recipe` is a `Recipe`, a YAML file, or the name of a shipped one; `overrides` are laid
+    over it (dotted keys). `root` is the folder of images, `run` the folder to write
+    (default: `runs/` and the time). With `resume` an interrupted run goes on where it was.
+    `flattery` also shows what a split by image would have claimed.
+
+    Raises `VisionFTError` and its kin for what a user can put right, and `Interrupted` on Ctrl-C.
+    """
+    started = time.monotonic()
+    folder = open_run(Path(run) if run is not None else Path("runs") / time.strftime("%Y%m%d-%H%M%S"), resume=resume)
+    if resume:
+        recipe = load_recipe(folder.recipe)
+    elif not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, overrides)
+    elif overrides:
+        recipe = load_recipe(None, {**recipe.plain(), **overrides})
+    if root is not None:
+        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": Path(root)})})
+    use_cpu_budget()
+    task = torch_task(recipe.task.name)
+    prepared = _prepared(recipe, folder, resume=resume)
+    recipe, budget = _budget(recipe, task, prepared, folder, started, resume=resume)
+    data = FitData(
+        recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
+    )
+    raw = None
+    if prepared.folds is not None:
+        plan = FitPlan("fold", budget.fold)
+        raw = out_of_fold(
+            task, data, prepared.folds, plan, folder, scratch_predictor(task), resume=resume, bar=progress
+        )
+    seconds = None
+    if recipe.trainer.max_time is not None:
+        seconds = max(10.0, started + recipe.trainer.max_time - time.monotonic() - _OVERHEAD)
+    module = _final(task, data, FitPlan("final", budget.final, seconds), folder, resume=resume, bar=progress)
+    if raw is None:
+        raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
+    return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
+
+
+def finish(
+    recipe: Recipe,
+    task: TorchTask,
+    module: Any,
+    data: FitData,
+    prepared: Prepared,
+    raw: PredictionTable,
+    folder: RunFolder,
+    *,
+    flattery: bool = False,
+) -> RunResult:
+    """From a trained module and uncalibrated predictions on unseen parts to bundle and report."""
+    _draw(folder)
+    fitted_on = "out-of-fold" if prepared.folds is not None else "validation"
+    log_probabilities = np.log(np.clip(raw.probabilities, 1e-12, 1.0))
+    calibration = calibrate(
+        log_probabilities, raw.targets, raw.groups, parts=len(np.unique(raw.parts)), fitted_on=fitted_on
+    )
+    table = replace(raw, probabilities=apply_temperature(log_probabilities, calibration.temperature))
+    point = choose(table, recipe.objective)
+    _tell(folder, calibration, point)
+    write_run_bundle(
+        recipe, task, module, data, prepared, folder=folder, calibration=calibration, point=point, table=table
+    )
+    metrics = report_run(recipe, task, data, prepared, table, point, folder, flattery=flattery)
+    folder.say(f"bundle: {folder.bundle}")
+    folder.say(f"report: {folder.report / 'index.html'}")
+    return RunResult(folder.path, folder.bundle, folder.report / "report.html", metrics, point.findings)
+
+
+def export(run: Path, *, flattery: bool = False) -> RunResult:
+    """Write bundle and report of a run from its checkpoint, as its recipe and saved split say.
+
+    Raises `TrainingError` when the run has no weights, or no predictions on unseen parts yet.
+    """
+    folder = open_run(run, resume=True)
+    recipe = load_recipe(folder.recipe)
+    use_cpu_budget()
+    task = torch_task(recipe.task.name)
+    prepared = _prepared(recipe, folder, resume=True)
+    checkpoint = best_checkpoint(folder.fits / "final")
+    if checkpoint is None:
+        raise TrainingError(f"{run} holds no weights yet", remedy="Go on with it by `vision-ft train --resume`.")
+    data = FitData(
+        recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
+    )
+    module = rebuild(task, data, checkpoint)
+    if prepared.folds is not None:
+        files = [folder.fits / f"fold-{n}" / "predictions.parquet" for n in np.unique(prepared.folds)]
+        if not all(file.exists() for file in files):
+            raise TrainingError(
+                f"{run} has not judged every fold yet", remedy="Go on with it by `vision-ft train --resume`."
+            )
+        from vision_ft.evaluation.table import concat
+
+        raw = replace(concat([read_table(file) for file in files]), origin="out-of-fold")
+    else:
+        raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
+    return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
+
+
+def _prepared(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Prepared:
+    if resume:
+        return reopen(recipe, Index.read(folder.index), int(folder.read_plan()["folds"]))
+    index = read_images(recipe)
+    prepared = prepare(recipe, folder, index)
+    parts = len(set(prepared.index.column("part")))
+    folder.say(
+        f"{len(prepared.index)} images of {parts} parts in {len(prepared.index.classes)} classes: "
+        f"{len(prepared.train)} train, {len(prepared.val)} validate, {len(prepared.test)} are held back"
+        + ("" if prepared.folds is None else f"; {len(np.unique(prepared.folds))} folds by group")
+    )
+    return prepared
+
+
+def _budget(
+    recipe: Recipe, task: TorchTask, prepared: Prepared, folder: RunFolder, started: float, *, resume: bool
+) -> tuple[Recipe, Budget]:
+    folds = 0 if prepared.folds is None else len(np.unique(prepared.folds))
+    if resume:
+        plan = folder.read_plan()
+        return recipe, Budget(int(plan["final"]), int(plan["fold"]), str(plan["why"]))
+    data = FitData(
+        recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
+    )
+    recipe = apply_finders(recipe, task, data, folder)
+    data = replace(data, recipe=recipe)
+    backbone = fresh_backbone(recipe)
+    folder.say(backbone.info.why)
+    speed = None
+    if recipe.trainer.max_time is not None:
+        loader, _ = task.loaders(data)
+        module = task.build(data, backbone, steps=1)
+        speed = measure(module, loader, training_device(recipe.trainer))
+    spent = time.monotonic() - started
+    budget = plan_epochs(
+        speed,
+        max_time=None if recipe.trainer.max_time is None else max(1.0, recipe.trainer.max_time - spent),
+        max_epochs=recipe.trainer.max_epochs,
+        default_epochs=task.default_epochs,
+        steps=-(-len(prepared.train) // recipe.trainer.batch_size),
+        views=task.views_before(recipe),
+        folds=folds,
+        fold_share=recipe.split.fold_share,
+        overhead=_OVERHEAD,
+    )
+    folder.say(budget.why)
+    dump_recipe(recipe, folder.recipe)
+    folder.write_plan({"folds": folds, "final": budget.final, "fold": budget.fold, "why": budget.why})
+    return recipe, budget
+
+
+def _final(task: TorchTask, data: FitData, plan: FitPlan, folder: RunFolder, *, resume: bool, bar: bool) -> Any:
+    own = folder.fits / plan.name
+    done = own / "done"
+    if resume and done.exists():
+        checkpoint = best_checkpoint(own)
+        if checkpoint is not None:
+            return rebuild(task, data, checkpoint)
+    module = fit(task, data, plan, own, resume=resume, say=folder.say, bar=bar)
+    done.touch()
+    return module
+
+
+def _draw(folder: RunFolder) -> None:
+    rows = [row for file in sorted(folder.fits.glob("*/metrics.csv")) for row in read_curves(file)]
+    if not rows:
+        return
+    write_curves(folder.curves, rows)
+    draw_curves(rows, folder.path / "curves.png")
+    warning = overfitting(rows)
+    if warning:
+        folder.say(warning)
+
+
+def _tell(folder: RunFolder, calibration: Calibration, point: OperatingPoint) -> None:
+    folder.say(
+        f"temperature {calibration.temperature:.2f} from {calibration.images} {calibration.fitted_on} images "
+        f"of {calibration.parts} parts"
+    )
+    for finding in point.findings:
+        folder.say(finding)

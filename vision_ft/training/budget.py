@@ -1,0 +1,124 @@
+"""How long things take on this machine, and how many epochs fit into a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Measured seconds."""
+
+    step: float
+    """One optimisation step on a batch, loading included."""
+    forward: float
+    """One forward pass of a batch, loading included."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Epochs of the fits of a run."""
+
+    final: int
+    fold: int
+    why: str
+
+
+def measure(module: Any, loader: Any, device: torch.device) -> Speed:
+    """Time a few training steps and forward passes of a throwaway module.
+
+    The module is changed by it; build another one to train.
+    """
+    module.to(device).train()
+    optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.0)
+    batches = []
+    loading = time.perf_counter()
+    for number, batch in enumerate(loader):
+        batches.append([t.to(device) for t in batch])
+        if number + 1 == _STEPS:
+            break
+    loading = (time.perf_counter() - loading) / len(batches)
+
+    def timed(train: bool) -> float:
+        seconds = []
+        for batch in (batches[0], *batches):  # the first one warms up
+            start = time.perf_counter()
+            with torch.set_grad_enabled(train):
+                if train:
+                    optimizer.zero_grad()
+                    _quietly(module, batch).backward()
+                    optimizer.step()
+                else:
+                    module(batch[0])
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - start)
+        return min(seconds[1:]) + loading
+
+    return Speed(step=timed(True), forward=timed(False))
+
+
+def _quietly(module: Any, batch: Any) -> torch.Tensor:
+    """A training step outside of a trainer: nothing is logged."""
+    module.log = lambda *_, **__: None
+    loss: torch.Tensor = module.training_step(batch, 0)
+    return loss
+
+
+def plan_epochs(
+    speed: Speed | None,
+    *,
+    max_time: float | None,
+    max_epochs: int | None,
+    default_epochs: int,
+    steps: int,
+    views: float,
+    folds: int,
+    fold_share: float,
+    overhead: float,
+) -> Budget:
+    """Epochs of the final fit and of each fold.
+
+    `steps` are the steps of an epoch over all training images, `views` the forward passes
+    over them before training (the probe), `overhead` the seconds of export and evaluation of
+    one fit. A fold sees (folds - 1) / folds of the images.
+    """
+    wanted = max_epochs or default_epochs
+    smaller = (folds - 1) / folds if folds else 1.0
+    if max_time is None or speed is None:
+        fold = wanted if folds == 0 else max(1, round(wanted * min(1.0, fold_share * folds)))
+        return Budget(wanted, fold, f"{wanted} epochs, as the recipe says")
+    probe = views * steps * speed.forward
+    epoch = steps * speed.step
+    spare = max_time * 0.95 - (folds + 1) * overhead - probe * (1 + folds * smaller)
+    for_folds = min(spare * fold_share * folds, folds * wanted * epoch * smaller)
+    fold = int(for_folds / (folds * epoch * smaller)) if folds else 0
+    final = int((spare - folds * fold * epoch * smaller) / epoch)
+    final, fold = max(0, min(wanted, final)), max(0, min(wanted, fold))
+    return Budget(
+        final,
+        fold,
+        f"{max_time:.0f} s allow {final} of {wanted} epochs at {epoch:.1f} s"
+        + (f", and {fold} for each of {folds} folds" if folds else ""),
+    )
+
+
+class Deadline(pl.Callback):
+    """Stops a fit that the clock has overtaken, at the end of the step, and says so."""
+
+    def __init__(self, seconds: float, say: Any) -> None:
+        self.until = time.monotonic() + seconds
+        self.say = say
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Look at the clock."""
+        if time.monotonic() > self.until and not trainer.should_stop:
+            trainer.should_stop = True
+            self.say("the machine is slower than measured: this fit ends here to keep within trainer.max_time")

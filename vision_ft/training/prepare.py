@@ -1,0 +1,133 @@
+"""From a recipe to labelled images with a split: what every fit starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision_ft.bundle.manifest import InputSpec
+from vision_ft.data.folds import group_folds, suggest
+from vision_ft.data.index import Index, Sample
+from vision_ft.data.load import load_index
+from vision_ft.data.split import SavedSplit, assign, check
+from vision_ft.errors import DataError, UsageError
+from vision_ft.recipe.model import Recipe
+from vision_ft.training.run_folder import RunFolder
+
+_FOLDS = 3
+_TEST_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The images of a run and who is judged by whom."""
+
+    index: Index
+    """Without quarantined images; `split` says train, val or test."""
+    folds: NDArray[np.int64] | None
+    """Fold of each training image, in the order of `train`; None where one validation split is used."""
+    spec: InputSpec
+
+    @property
+    def train(self) -> tuple[Sample, ...]:
+        """Images that the final model learns from."""
+        return tuple(self.index.in_split("train").samples())
+
+    @property
+    def val(self) -> tuple[Sample, ...]:
+        """Images for thresholds and temperature; empty where folds are used."""
+        return tuple(self.index.in_split("val").samples())
+
+    @property
+    def test(self) -> tuple[Sample, ...]:
+        """Images held back for the report; may be empty."""
+        return tuple(self.index.in_split("test").samples())
+
+
+def input_spec(recipe: Recipe) -> InputSpec:
+    """The manifest's input from the recipe's."""
+    section = recipe.input
+    return InputSpec(
+        height=section.height,
+        width=section.width,
+        placement=section.placement,
+        region=section.region,
+        window=section.window,
+    )
+
+
+def read_images(recipe: Recipe) -> Index:
+    """The labelled images that a recipe names; raises `UsageError` where it names none."""
+    data = recipe.data
+    if data.root is None and data.csv is None:
+        raise UsageError("The recipe names no images", remedy="Give their folder with --data.root DIR.")
+    root = data.root if data.root is not None else data.csv.parent  # type: ignore[union-attr]
+    if not root.is_dir():
+        raise UsageError(f"data.root {root}", expected="a folder of images", got="no such folder")
+    return load_index(
+        root=root,
+        card=data.card,
+        csv=data.csv,
+        good=recipe.objective.good or None,
+        on_error=data.on_error,
+        limit_per_class=data.limit_per_class,
+        seed=recipe.seed,
+    )
+
+
+def prepare(recipe: Recipe, run: RunFolder, index: Index) -> Prepared:
+    """Split the images as the recipe says, save split and index in the run, and check them.
+
+    Raises `DataError` with fewer than two classes, or a class without training images.
+    """
+    advice = suggest(index)
+    split = recipe.split
+    few = bool(advice.folds)
+    test = split.test if split.test != "auto" else (0.0 if few else _TEST_SHARE)
+    folds = split.folds if split.folds != "auto" else (_FOLDS if few else 0)
+    val = 0.0 if folds else split.val
+    if split.test == "auto" or split.folds == "auto":
+        run.say(advice.reason)
+    saved = SavedSplit.read(split.file) if split.file is not None else None
+    index = assign(index, test=float(test), val=val, seed=recipe.seed, saved=saved)
+    check(index)
+    SavedSplit.of(index, test=float(test), val=val, seed=recipe.seed, before=saved).write(run.split)
+    index.write(run.index)
+    for note in index.notes:
+        run.say(note)
+    for rejected in index.rejected:
+        run.say(f"left out: {rejected.path}: {rejected.reason}")
+    return reopen(recipe, index, int(folds))
+
+
+def reopen(recipe: Recipe, index: Index, folds: int) -> Prepared:
+    """The same from a saved index and a known number of folds."""
+    usable = index.in_split("train", "val", "test")
+    if folds and any(split == "val" for split in usable.column("split")):
+        # Given validation images are training images for k-fold: every one is judged out of fold.
+        usable = usable.with_split(["train" if s == "val" else s for s in usable.column("split")])
+    train = usable.in_split("train")
+    present = sorted({target for targets in train.column("targets") for target in targets})
+    if len(present) < 2:
+        raise DataError(
+            f"The training images of {index.root}",
+            expected="at least two classes",
+            got=", ".join(present) or "no labelled image",
+            remedy="Label images of another class, or look for anomalies with good images alone.",
+        )
+    missing = [c.id for c in usable.classes if c.id not in present and c.id in _labelled(usable)]
+    if missing:
+        raise DataError(
+            f"Class {missing[0]} has no training image",
+            expected="images of each class in the training split",
+            remedy="Add parts of this class, or lower split.test and split.val.",
+        )
+    groups = len(set(train.column("group")))
+    numbers = group_folds(train, min(folds, groups), recipe.seed) if folds else None
+    return Prepared(usable, numbers, input_spec(recipe))
+
+
+def _labelled(index: Index) -> set[str]:
+    return {target for targets in index.column("targets") for target in targets}

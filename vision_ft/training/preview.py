@@ -1,0 +1,58 @@
+"""A picture of what training sees: originals beside augmented ones."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision_ft.errors import UsageError
+from vision_ft.recipe.model import Recipe
+from vision_ft.tasks.augmentation import augment, build_augmentation
+from vision_ft.tasks.images import PlacedImages
+from vision_ft.tasks.sampling import derive_seed
+from vision_ft.training.prepare import input_spec, read_images
+
+_GAP, _CAPTION, _LONGEST = 6, 22, 256
+
+
+def write_preview(recipe: Recipe, file: Path, *, rows: int, columns: int) -> None:
+    """Write a PNG: on each row an image as it is placed, then `columns` augmented views of it.
+
+    The images are of each class in turn. Raises `UsageError` where the picture cannot be written.
+    """
+    if rows < 1 or columns < 1:
+        raise UsageError("The preview", expected="at least one row and one column", got=f"{rows} by {columns}")
+    by_class: dict[str, list[int]] = {}
+    samples = list(read_images(recipe).samples())
+    for number in sorted(range(len(samples)), key=lambda n: derive_seed(recipe.seed, samples[n].digest)):
+        by_class.setdefault(samples[number].targets[0], []).append(number)
+    order = [n for turn in zip_longest(*(by_class[c] for c in sorted(by_class))) for n in turn if n is not None]
+    chosen = [samples[n] for n in order[:rows]]
+    images = PlacedImages(chosen, input_spec(recipe), cache_mb=0)
+    square = recipe.input.height == recipe.input.width
+    pipeline = build_augmentation(recipe.augment, square=square)
+    bands = []
+    for row, sample in enumerate(chosen):
+        original = images[row]
+        views = [augment(pipeline, original, derive_seed(recipe.seed, row, c)) for c in range(columns)]
+        bands.append(_band([original, *views], ", ".join(sample.targets)))
+    picture = np.concatenate(bands)
+    if not cv2.imwrite(str(file), picture[:, :, ::-1]):
+        raise UsageError(f"{file} cannot be written", expected="a name that ends in .png, in a folder that exists")
+
+
+def _band(images: list[NDArray[np.uint8]], caption: str) -> NDArray[np.uint8]:
+    height, width = images[0].shape[:2]
+    scale = min(1.0, _LONGEST / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]
+    band = np.full((size[1] + _CAPTION + _GAP, (size[0] + _GAP) * len(small) + _GAP, 3), 255, np.uint8)
+    cv2.putText(band, caption, (_GAP, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+    for number, image in enumerate(small):
+        left = _GAP + number * (size[0] + _GAP)
+        band[_CAPTION : _CAPTION + size[1], left : left + size[0]] = image
+    return band
