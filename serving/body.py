@@ -105,7 +105,9 @@ class BodyReader:
             await self._refuse("more", None)
 
     async def _refuse(self, got: str, declared: int | None) -> None:
-        if declared is None or declared <= _LINGER_BYTES + self._limit:
+        # A client that asked beforehand has sent nothing yet, and none of it is asked for.
+        asked = self._request.headers.get("expect", "").lower() == "100-continue" and self._total == 0
+        if not asked and (declared is None or declared <= _LINGER_BYTES + self._limit):
             await self._linger()
         raise BodyTooLargeError(
             "The body is too large",

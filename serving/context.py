@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
+import secrets
 import time
-from uuid import uuid4
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,10 @@ from serving.monitoring.metrics import ServiceMetrics
 REQUEST_ID = "x-request-id"
 # Anything else could forge lines of a log.
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+# Made-up ids: the process's random half and a count. A call of the system's random source for each
+# request would give up the interpreter lock each time, and wait for the decoding threads to return it.
+_PROCESS = secrets.token_hex(8)
+_COUNT = itertools.count(1)
 
 log = logging.getLogger("vision_ft.serving")
 
@@ -47,6 +52,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                self._count(scope, status)
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
@@ -58,14 +64,17 @@ class RequestContext:
                 response = respond(error, instance=scope["path"], request_id=request_id)
                 if status == 0:
                     await response(scope, receive, send_with_id)
-        self._finish(scope, status, time.perf_counter() - started)
+        self._log(scope, status, time.perf_counter() - started)
 
-    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+    def _count(self, scope: Scope, status: int) -> None:
+        """Before the answer leaves: who has it may look at the metrics next."""
+        self._metrics.count_request(_route(scope), status)
         problem = scope["state"].get("problem")
-        self._metrics.count_request(route, status)
         if problem is not None:
             self._metrics.count_rejected(problem)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        problem = scope["state"].get("problem")
         level = logging.DEBUG if problem is None else logging.INFO
         if log.isEnabledFor(level):
             # Neither the query nor the body: both may describe a customer's part.
@@ -73,12 +82,17 @@ class RequestContext:
                 level,
                 "%s %s %d %s %.1f ms request_id=%s",
                 scope["method"],
-                route,
+                _route(scope),
                 status,
                 problem or "ok",
                 seconds * 1000,
                 scope["state"]["request_id"],
             )
+
+
+def _route(scope: Scope) -> str:
+    """The address's pattern; addresses that nobody foresaw share one name, so that a scan fills no registry."""
+    return str(getattr(scope.get("route"), "path", "unmatched"))
 
 
 def _request_id(scope: Scope) -> str:
@@ -87,4 +101,4 @@ def _request_id(scope: Scope) -> str:
             if _SANE_ID.fullmatch(value):
                 return str(value.decode("ascii"))
             break
-    return uuid4().hex
+    return f"{_PROCESS}{next(_COUNT):016x}"

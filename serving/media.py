@@ -28,10 +28,11 @@ def is_form(content_type: str) -> bool:
 
 def wants_png(accept: str) -> bool:
     """Whether a client would rather have a PNG than JSON, by its `Accept` header."""
+    accept = accept.lower()
     if PNG not in accept:
         return False
     quality = {"json": 0.0, "png": 0.0}
-    for entry in accept.lower().split(","):
+    for entry in accept.split(","):
         kind, *parameters = (part.strip() for part in entry.split(";"))
         q = next((_number(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
         if kind == PNG:

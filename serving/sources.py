@@ -24,6 +24,7 @@ def read_settings(argv: Sequence[str] = ()) -> Settings:
     `--help` prints and raises `SystemExit(0)`.
     Raises `UsageError` for an unknown key, a value of the wrong type or an unreadable file.
     """
+    _check_environment()
     config = _config_file(argv)
     given: dict[str, Any] = {} if config is None else {"config": config}
     try:
@@ -52,6 +53,16 @@ def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
             yield from keys(field.annotation, f"{prefix}{name}.")
         else:
             yield prefix + name
+
+
+def _check_environment() -> None:
+    """Refuse a variable that is nearly a setting: a misspelt limit would be no limit. Others may have their own."""
+    names = [ENV_PREFIX + key.replace(".", "__").upper() for key in keys()]
+    for variable in os.environ:
+        if variable.startswith(ENV_PREFIX) and variable not in names:
+            close = difflib.get_close_matches(variable, names, 1, 0.9)
+            if close:
+                raise UsageError(f"environment variable {variable} is no setting", remedy=f"Did you mean {close[0]}?")
 
 
 def _config_file(argv: Sequence[str]) -> Path | None:

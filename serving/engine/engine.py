@@ -124,18 +124,23 @@ class Engine:
             raise OverloadedError(f"The service is busy with {self._held} images", retry_after_s=retry_after_s)
 
     async def run(self, job: Callable[[], T]) -> T:
-        """Run a job on pixels (drawing, compressing) in the decode pool."""
-        return await self._loop.run_in_executor(self._pool, job)
+        """Run a job on pixels (drawing, compressing) in the decode pool. Raises `DeadlineError`."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._loop.run_in_executor(self._pool, job)
+        except TimeoutError:
+            raise self._too_late() from None
 
     def _expire(self, work: Work) -> None:
         if not work.future.done():
-            work.future.set_exception(
-                DeadlineError(
-                    "The answer was not ready in time",
-                    expected=f"an answer within {self._deadline_s:g} s",
-                    remedy="Send fewer images at once, or raise deadline_s.",
-                )
-            )
+            work.future.set_exception(self._too_late())
+
+    def _too_late(self) -> DeadlineError:
+        return DeadlineError(
+            "The answer was not ready in time",
+            expected=f"an answer within {self._deadline_s:g} s",
+            remedy="Send fewer images at once, or raise deadline_s.",
+        )
 
     # In the decode pool's threads.
 

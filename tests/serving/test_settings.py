@@ -46,6 +46,27 @@ def test_the_environment_can_name_file_and_bundle(tmp_path: Path, monkeypatch: p
     assert (settings.port, settings.bundle) == (4, Path("other/bundle"))
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("VISION_FT_PROT", "Did you mean VISION_FT_PORT?"),
+        ("VISION_FT_LIMITS__MAX_BODYMB", "Did you mean VISION_FT_LIMITS__MAX_BODY_MB?"),
+        ("VISION_FT_LIMITS__NOTHING", "setting 'limits.nothing' does not exist"),
+        ("VISION_FT_THREADS", "setting threads: expected a valid integer"),
+    ],
+)
+def test_wrong_environment(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+    monkeypatch.setenv(name, "many")
+    with pytest.raises(UsageError, match=r"^[^\n]+$") as caught:
+        read_settings([])
+    assert words in str(caught.value)
+
+
+def test_others_may_have_variables_of_the_same_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISION_FT_DATA", "somewhere")
+    assert read_settings([]).port == 8000
+
+
 def test_the_shipped_file_states_every_default() -> None:
     file = REPOSITORY / "configs" / "serve.yaml"
     shipped = read_settings(["--config", str(file)])

@@ -62,6 +62,12 @@ class ChainBackbone(Backbone):
         last, maps = run_chain(self.steps, normalised)
         return Features(maps, last)
 
+    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The maps alone of float images [N, 3, H, W], RGB, 0 to 255; what follows the last of them is not run."""
+        steps = self.steps
+        last = max((number for number, step in enumerate(steps) if step.tap), default=-1)
+        return super().maps(images) if last < 0 else run_chain(steps[: last + 1], self.normalise(images))[1]
+
     def layer_names(self) -> list[list[str]]:
         """Names of the parameters of each layer."""
         return [list(names) for names in self._names]

@@ -80,6 +80,10 @@ class Backbone(nn.Module, ABC):
         """Features of float images [N, 3, H, W], RGB, values 0 to 255."""
         return self.features(self.normalise(images))
 
+    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The maps alone of float images [N, 3, H, W], RGB, values 0 to 255."""
+        return self(images).maps  # type: ignore[no-any-return]
+
     def normalise(self, images: Tensor) -> Tensor:
         """Images as the weights want them: [N, 3, H, W], less the mean, over the deviation."""
         return (images - self.mean) / self.std
@@ -166,8 +170,9 @@ class Backbone(nn.Module, ABC):
     def _frozen_modules(self) -> Iterator[nn.Module]:
         layer_of = self._layer_of()
         for module in self.modules():
-            inside = [layer_of.get(id(p), -1) for p in module.parameters()]
-            if inside and max(inside) < self._frozen:
+            inside = [layer_of[id(p)] for p in module.parameters()]
+            # Its own mode is what was asked for: unfreezing goes back to it.
+            if module is not self and inside and max(inside) < self._frozen:
                 yield module
 
     def _layer_of(self) -> dict[int, int]:

@@ -12,7 +12,12 @@ from urllib.parse import urlsplit
 import huggingface_hub
 import torch
 from huggingface_hub import constants
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 from vision_ft.backbones.origin import file_digest
 from vision_ft.errors import BackboneError, HubUnavailableError
@@ -41,6 +46,10 @@ def fetching(name: str, *, hub: bool) -> Iterator[None]:
         what = "asks for access rights to it" if isinstance(error, GatedRepoError) else "knows no such public model"
         raise BackboneError(
             f"Backbone {name} cannot be fetched: the hub {what}", remedy="Check the name, or log in to the hub."
+        ) from error
+    except RemoteEntryNotFoundError as error:
+        raise BackboneError(
+            f"Backbone {name} cannot be fetched: the hub has no timm model of this name", remedy="Check the name."
         ) from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _DISK:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from timm.models import group_parameters
 from torch import Tensor, nn
 
-from vision_ft.backbones.chain import ChainBackbone
+from vision_ft.backbones.chain import ChainBackbone, run_chain
 from vision_ft.backbones.contract import Features
 from vision_ft.backbones.origin import Origin
 from vision_ft.backbones.probe import examine
-from vision_ft.backbones.timm_features import chain_of, choose_levels, read_features, strides_of
+from vision_ft.backbones.timm_features import chain_of, choose_levels, read_features, snap_strides, strides_of
 from vision_ft.errors import BackboneError
 
 _JOINS_PREVIOUS = (99999,)  # timm's suffix for what counts to the last block
@@ -33,12 +34,20 @@ class TimmBackbone(ChainBackbone):
         Raises `BackboneError` where the model gives no map, or none at `input_size`.
         """
         levels = choose_levels(model)
+        steps = chain_of(model, levels)
 
         def read(x: Tensor) -> Features:
-            return read_features(model, levels, x)
+            if not steps:
+                return read_features(model, levels, x)
+            last, maps = run_chain(steps, x)
+            return Features(maps, last)
 
-        info = examine(model, read, origin, fixed_size or origin.trained_at, input_size, strides_of(model, levels))
-        super().__init__(model, info, layer_names=names_by_layer(model), steps=chain_of(model, levels))
+        stated = () if steps else strides_of(model, levels)
+        info = examine(model, read, origin, fixed_size or origin.trained_at, input_size, stated)
+        if steps:
+            *strides, final = snap_strides(model, (*info.strides, info.final_stride))
+            info = replace(info, strides=tuple(strides), final_stride=final)
+        super().__init__(model, info, layer_names=names_by_layer(model), steps=steps)
         self._levels = levels
         self._fixed_size = fixed_size
 

@@ -38,8 +38,7 @@ def build_timm(
     download = pretrained and weights is None
     if on_hub:
         # The hub holds the configuration too, so it is asked even where no weights are wanted.
-        with fetching(name, hub=True):
-            model, config = _create(short, download, {})
+        model, config = _from_hub(name, download, input_size)
     else:
         config = _config(short, need_weights=download)
         keywords = _size_keywords(name, short, config, input_size)
@@ -75,6 +74,23 @@ def build_timm(
     if weights is not None:
         load_weights_file(backbone, weights, optional=optional)
     return backbone
+
+
+def _from_hub(name: str, download: bool, input_size: tuple[int, int] | None) -> tuple[nn.Module, dict[str, Any]]:
+    with fetching(name, hub=True):
+        try:
+            model, config = _create(name, download, {})
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise BackboneError(
+                f"{name} is no model that timm can build", got=str(error), remedy="Choose one of timm's on the hub."
+            ) from error
+    resize: Any = getattr(model, "set_input_size", None)
+    if config.get("fixed_input_size") and input_size is not None and resize is not None:
+        stride = largest_stride(model) or 1
+        if any(side % stride for side in input_size):
+            raise _wrong_size(name, input_size, stride)
+        resize(img_size=input_size)
+    return model, config
 
 
 def _current_name(name: str, short: str) -> str:
@@ -138,12 +154,16 @@ def _size_keywords(name: str, short: str, config: dict[str, Any], input_size: tu
         return {}
     stride = _stride(short)
     if any(side % stride for side in input_size):
-        raise BackboneError(
-            f"Backbone {name} cannot take images of this size",
-            expected=f"height and width that are multiples of {stride} pixels",
-            got=f"{input_size[0]} x {input_size[1]}",
-        )
+        raise _wrong_size(name, input_size, stride)
     return {"img_size": input_size}
+
+
+def _wrong_size(name: str, input_size: tuple[int, int], stride: int) -> BackboneError:
+    return BackboneError(
+        f"Backbone {name} cannot take images of this size",
+        expected=f"height and width that are multiples of {stride} pixels",
+        got=f"{input_size[0]} x {input_size[1]}",
+    )
 
 
 def _stride(short: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -35,6 +36,12 @@ def strides_of(model: nn.Module, levels: Sequence[int]) -> tuple[int, ...]:
     """Input pixels per position of these levels, as timm states them."""
     reductions = _reductions(model)
     return tuple(reductions[level] for level in levels)
+
+
+def snap_strides(model: nn.Module, measured: Sequence[int]) -> tuple[int, ...]:
+    """The strides that timm states nearest to measured ones, which rounding at the border blurs."""
+    stated = sorted(set(_reductions(model)))
+    return tuple(min(stated, key=lambda one: abs(math.log(one / stride))) for stride in measured)
 
 
 def largest_stride(model: nn.Module) -> int:
@@ -90,10 +97,11 @@ def chain_of(model: nn.Module, levels: Sequence[int]) -> list[Step]:
 
 
 def _efficientnet(model: Any, levels: Sequence[int]) -> Iterable[Step]:
-    tapped = {model.stage_ends[level] for level in levels}
-    yield Step((model.conv_stem, model.bn1), tap=0 in tapped)
-    for number, stage in enumerate(model.blocks, start=1):
-        yield from _stage(stage, tap=number in tapped)
+    # Every stage is a map, also those that share a stride with the next: texture shows best in the
+    # stage before the last (measured on steel and magnetic tiles), which timm's levels leave out.
+    yield Step((model.conv_stem, model.bn1), tap=model.stage_ends[levels[0]] == 0)
+    for stage in model.blocks:
+        yield from _stage(stage, tap=True)
     # MobileNetV3 has its last convolution after the pooling: it belongs to the classifier.
     if isinstance(model, EfficientNet):
         yield Step((model.conv_head, model.bn2))

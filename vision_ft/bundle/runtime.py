@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import io
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import onnxruntime as ort
@@ -20,7 +24,7 @@ def choose_providers(device: str = "auto") -> list[str]:
 
     Raises `UsageError` for another word, or when CUDA is asked for and not there.
     """
-    available = ort.get_available_providers()
+    available = [p for p in ort.get_available_providers() if not p.startswith("CUDA") or _driver()]
     if device == "auto":
         return [p for p in _PREFERENCE if p in available]
     if device not in _SHORT:
@@ -33,6 +37,21 @@ def choose_providers(device: str = "auto") -> list[str]:
             remedy="Install onnxruntime-gpu, or use --device cpu.",
         )
     return list(dict.fromkeys([_SHORT[device], "CPUExecutionProvider"]))
+
+
+@lru_cache(maxsize=1)
+def _driver() -> bool:
+    """Whether an NVIDIA driver is here: without one, asking for CUDA only fills the log with errors."""
+    for name in ("libcuda.so.1", "nvcuda.dll"):
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        # CUDA and cuDNN come as Python packages (with torch, say), where the loader does not look by itself.
+        with contextlib.redirect_stdout(io.StringIO()):
+            ort.preload_dlls()
+        return True
+    return False
 
 
 def open_session(model: Path, *, device: str = "auto", threads: int | None = None) -> ort.InferenceSession:

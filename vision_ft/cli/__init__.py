@@ -6,6 +6,7 @@ Nothing but the standard library is imported before a verb is chosen.
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -43,15 +44,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except VisionFTError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
+        _complain(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"{PROG}: interrupted.", file=sys.stderr)
+        _complain("interrupted.")
         return 130
     except BrokenPipeError:
         # The reader (head, say) has seen enough; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A file that was named and cannot be written, or a full disk. Others are faults of ours.
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        _complain(f"{error.filename or 'writing'}: {error.strerror}.")
+        return 1
+
+
+def _complain(sentence: str) -> None:
+    print(sentence if sentence.startswith(f"{PROG} ") else f"{PROG}: {sentence}", file=sys.stderr)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -67,10 +78,17 @@ def _dispatch(arguments: list[str]) -> int:
     found = {entry.name: entry.value for entry in entry_points(group="vision_ft.verbs")}
     if name in found:
         return _load(found[name]).run(rest)
-    near = difflib.get_close_matches(name, [*VERBS, *found], 1)
+    if name in _SERVE:
+        # A part of the same distribution, so only a checkout that nobody installed lacks it.
+        raise MissingExtraError(
+            f"`{PROG} {name}` is not registered here",
+            remedy="Install the package (`make setup`), or use `python -m serving`.",
+        )
+    known = list(dict.fromkeys([*VERBS, *_SERVE, *found]))
+    near = difflib.get_close_matches(name, known, 1)
     raise UsageError(
         f"unknown command {name!r}",
-        remedy=f"Did you mean {near[0]}?" if near else f"Commands: {', '.join([*VERBS, *found])}.",
+        remedy=f"Did you mean {near[0]}?" if near else f"Commands: {', '.join(known)}.",
     )
 
 

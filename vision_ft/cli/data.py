@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,12 @@ def run(argv: Sequence[str]) -> int:
         return _preview(rest)
     if action == "split":
         return _split(rest)
-    raise UsageError(f"vision-ft data: unknown action {action!r}", expected=", ".join(_ACTIONS))
+    near = difflib.get_close_matches(action, _ACTIONS, 1)
+    raise UsageError(
+        f"vision-ft data: unknown action {action!r}",
+        expected=", ".join(_ACTIONS),
+        remedy=f"Did you mean {near[0]}?" if near else "",
+    )
 
 
 def _inspect(argv: Sequence[str]) -> int:
@@ -54,6 +60,7 @@ def _inspect(argv: Sequence[str]) -> int:
     for warning in report.warnings:
         out.print(f"! {warning}")
     if found.json is not None:
+        found.json.parent.mkdir(parents=True, exist_ok=True)
         found.json.write_text(report.to_json() + "\n", encoding="utf-8")
         out.print(f"written: {found.json}")
     return 0

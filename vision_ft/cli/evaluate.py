@@ -26,8 +26,10 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the report and metrics.json")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     found = parser.parse(argv)
+    from vision_ft.bundle.folder import open_bundle
     from vision_ft.evaluation.judge import judge_bundle
 
+    open_bundle(found.bundle)  # before minutes are spent on reading images
     with progress_bar("evaluate", enabled=at_terminal()) as step:
         summary = judge_bundle(
             found.bundle,

@@ -7,9 +7,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict, SettingsError
 
 from vision_ft.errors import UsageError
+from vision_ft.recipe.load import BARE_SECTIONS, valid_keys
 from vision_ft.recipe.model import Recipe
 
 
@@ -36,7 +37,12 @@ class Parser(argparse.ArgumentParser):
         return found
 
 
-class _Flags(Recipe, BaseSettings):  # type: ignore[misc]
+# How a flag takes a value back that the recipe sets; `None`, as in the help texts, does too.
+_NOTHING = "null"
+_SECTIONS = frozenset(key.split(".")[0] for key in valid_keys() if "." in key)
+
+
+class _Flags(Recipe, BaseSettings):
     """The recipe as flags. Environment variables are not read: a recipe is what is written."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -53,11 +59,31 @@ class RecipeFlags:
             cli_prefix="",
             cli_hide_none_type=True,
             cli_avoid_json=True,
+            cli_parse_none_str=_NOTHING,
             cli_use_class_docs_for_groups=True,
         )
 
     def given(self, namespace: argparse.Namespace) -> Mapping[str, Any]:
         """The values that were given, as a nested mapping to lay over a recipe."""
         values = {k: v for k, v in vars(namespace).items() if k not in self._own}
-        found: Mapping[str, Any] = self._source(parsed_args=argparse.Namespace(**values))()
+        words = {k: values.pop(k) for k in BARE_SECTIONS if _is_word(values.get(k))}
+        values = {k: _NOTHING if v == "None" else v for k, v in values.items()}
+        found: dict[str, Any] = {}
+        for key, word in words.items():
+            found[key] = {BARE_SECTIONS[key]: word}
+        try:
+            given: Mapping[str, Any] = self._source(parsed_args=argparse.Namespace(**values))()
+        except SettingsError as error:
+            name = next((k for k in values if f'"{k}"' in str(error)), "")
+            raise UsageError(
+                f"--{name} {values.get(name, '')}".strip(),
+                expected=f"one of the section's keys, such as --{name}.KEY VALUE" if name in _SECTIONS else "a value",
+                got=str(error.__cause__ or error),
+            ) from None
+        for key, value in given.items():
+            found[key] = {**found[key], **value} if key in found else value
         return found
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and not value.lstrip().startswith("{")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from vision_ft.cli.console import console, table
 from vision_ft.cli.images import image_files
 from vision_ft.cli.parsing import Parser
-from vision_ft.errors import ImageError
+from vision_ft.errors import ImageError, UsageError
 
 _COLUMNS = ("file", "label", "probability", "decision", "reasons")
 
@@ -34,6 +35,12 @@ def run(argv: Sequence[str]) -> int:
 
     files = image_files(found.images)
     predictor = load(found.bundle, device=found.device)
+    if found.overlay is not None and predictor.stage.heatmap:
+        raise UsageError(
+            f"--overlay: {found.bundle} gives no heatmap",
+            got=predictor.stage.heatmap,
+            remedy="Leave --overlay out.",
+        )
     rows: list[dict[str, Any]] = []
     failed = 0
     for number, file in enumerate(files):
@@ -42,15 +49,19 @@ def run(argv: Sequence[str]) -> int:
             prediction = predictor(data)
         except (ImageError, OSError) as error:
             failed += 1
-            rows.append({"file": str(file), "error": str(error)})
+            reason = str(error) if isinstance(error, ImageError) else f"it cannot be read: {error.strerror}."
+            print(f"vision-ft predict: {file}: {reason}", file=sys.stderr)
+            rows.append({"file": str(file), "error": reason})
             continue
         rows.append({"file": str(file), **prediction.to_json()})
         if found.overlay is not None:
             found.overlay.mkdir(parents=True, exist_ok=True)
             drawn = prediction.result.overlay(decode(data, window=predictor.stage.input.window))
-            cv2.imwrite(str(found.overlay / f"{number:05d}_{file.stem}.png"), drawn[:, :, ::-1])
+            picture = found.overlay / f"{number:05d}_{file.stem}.png"
+            picture.write_bytes(cv2.imencode(".png", drawn[:, :, ::-1])[1].tobytes())
     text = {"table": _as_table, "csv": _as_csv, "json": _as_json}[found.format](rows)
     if found.out is not None:
+        found.out.parent.mkdir(parents=True, exist_ok=True)
         found.out.write_text(text, encoding="utf-8")
         console().print(f"written: {found.out}")
     else:
@@ -81,9 +92,8 @@ def _as_csv(rows: list[dict[str, Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_COLUMNS, *(f"p_{name}" for name in classes)])
     for row in rows:
-        writer.writerow(
-            [*_cells(row), *(f"{row['probabilities'][name]:.6f}" for name in classes if "error" not in row)]
-        )
+        shares = ["" if "error" in row else f"{row['probabilities'][name]:.6f}" for name in classes]
+        writer.writerow([*_cells(row), *shares])
     return text.getvalue()
 
 

@@ -34,8 +34,9 @@ def run(argv: Sequence[str]) -> int:
     overrides = dict(flags.given(found))
     if found.from_scratch:
         overrides["model.pretrained"] = False
-    if found.resume and overrides:
-        raise UsageError("--resume goes on with the run's own recipe", got="recipe flags", remedy="Leave them out.")
+    if found.resume and (overrides or found.recipe is not None):
+        given = "another recipe" if found.recipe is not None else "recipe flags"
+        raise UsageError("--resume goes on with the run's own recipe", got=given, remedy="Leave them out.")
     recipe = load_recipe(found.recipe, overrides)
     if found.print_config:
         print(yaml.safe_dump(recipe.plain(), sort_keys=False, allow_unicode=True), end="")
@@ -47,7 +48,8 @@ def run(argv: Sequence[str]) -> int:
         result = train(recipe, run=found.run, resume=found.resume, flattery=found.flattery, progress=at_terminal())
     except Interrupted as stop:
         kept = f"the best weights so far are kept in {stop.checkpoint}" if stop.checkpoint else "no epoch was finished"
-        console().print(f"\nInterrupted: {kept}. Go on with the same command and --resume, or start anew.")
+        again = f"vision-ft train --run {found.run or 'DIR'} --resume"
+        console().print(f"\nInterrupted: {kept}. Go on with `{again}`, or start anew.")
         return 130
     print_summary(result.metrics)
     console().print(f"\nrun     {result.run}\nbundle  {result.bundle}\nreport  {result.report}")

@@ -20,7 +20,7 @@ from vision_ft.evaluation.pictures import Pictures
 from vision_ft.evaluation.report import write_report
 from vision_ft.evaluation.summary import summarise, write_summary
 from vision_ft.evaluation.table import PredictionTable, concat, read_table
-from vision_ft.evaluation.verdicts import judge
+from vision_ft.evaluation.verdicts import judge_decisions
 
 __all__ = [
     "Escapes",
@@ -39,7 +39,7 @@ __all__ = [
     "escapes",
     "fit_temperature",
     "flattery",
-    "judge",
+    "judge_decisions",
     "model_card",
     "read_table",
     "summarise",

@@ -79,7 +79,7 @@ def flattery(embeddings: NDArray[np.float32], index: Index, *, seed: int = 0) ->
             got=f"{len(enough)} such classes",
         )
     keep = np.isin(targets, enough)
-    x, y, g = np.asarray(embeddings[keep], dtype=np.float64), np.searchsorted(enough, targets[keep]), groups[keep]
+    x, y, g = _components(embeddings[keep], seed), np.searchsorted(enough, targets[keep]), groups[keep]
     by_image = _judge(y, _probe(x, y, None, seed), np.arange(len(y)).astype(np.str_), len(enough))
     by_group = _judge(y, _probe(x, y, g, seed), g, len(enough))
     occurring = set(targets.tolist())
@@ -92,11 +92,21 @@ def flattery(embeddings: NDArray[np.float32], index: Index, *, seed: int = 0) ->
     )
 
 
+def _components(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
+    """The main components of the standardised embeddings [N, D], found once for both splits (no label is used)."""
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
+    scaled = StandardScaler().fit_transform(embeddings)
+    wanted = min(_COMPONENTS, *embeddings.shape)
+    components = PCA(wanted, svd_solver="randomized", random_state=seed, iterated_power=2).fit_transform(scaled)
+    return np.asarray(components, dtype=np.float64)
+
+
 def _probe(
     x: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.str_] | None, seed: int
 ) -> NDArray[np.int64]:
     """Class that the probe gives each image when trained on the folds without it [N]."""
-    from sklearn.decomposition import PCA
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -114,11 +124,8 @@ def _probe(
         if len(np.unique(y[train])) < 2:  # the groups of all other classes lie in this very fold
             answers[test] = y[train][0]
             continue
-        components = min(_COMPONENTS, x.shape[1], len(train))
         probe = make_pipeline(
-            StandardScaler(),
-            PCA(components, random_state=seed),
-            LogisticRegression(C=_REGULARISATION, class_weight="balanced", max_iter=300),
+            StandardScaler(), LogisticRegression(C=_REGULARISATION, class_weight="balanced", tol=1e-3, max_iter=200)
         )
         with warnings.catch_warnings():
             # A probe need not converge to the last digit, and both splits are treated alike.

@@ -12,8 +12,10 @@ from vision_ft.bundle.manifest import Manifest
 from vision_ft.evaluation.escape import escapes
 from vision_ft.evaluation.figures import Figure, missing
 from vision_ft.evaluation.intervals import REPLICATES, bootstrap
+from vision_ft.evaluation.objective_words import objective_of
 from vision_ft.evaluation.proportions import LEVEL, share
 from vision_ft.evaluation.table import PredictionTable
+from vision_ft.evaluation.verdicts import judge_decisions
 
 _OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll", "brier")
 _SLICE_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -35,8 +37,8 @@ def summarise(
     `overkill_rate`, `review_share`, `out_of_scope`, each with `_low` and `_high` (two-sided
     95 %), `_method`, where it is a rate by count `_numerator` and `_denominator`, and where it
     is null `_reason`; `per_class` by id with `precision`, `recall`, `f1` (each with the same),
-    `support` (images) and `parts`; `slices` by name and value; `notes`, sentences on what
-    the figures cannot say.
+    `support` (images) and `parts`; `slices` by name and value; `objective` with `verdict` and
+    `findings`, where a manifest states one; `notes`, sentences on what the figures cannot say.
 
     `out_of_scope` is the share of images beyond the manifest's distance limit.
     """
@@ -69,6 +71,9 @@ def summarise(
         entry |= {"support": int(mine.sum()), "parts": len(np.unique(table.parts[mine]))}
         summary["per_class"][one.id] = entry
     summary["slices"] = _slices(table, replicates, seed)
+    if manifest is not None:
+        verdict, findings = judge_decisions(table, objective_of(manifest.objective))
+        summary["objective"] = {"verdict": verdict, "findings": list(findings)}
     summary["notes"] = _notes(table, summary)
     return summary
 

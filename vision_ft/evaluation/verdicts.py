@@ -37,7 +37,7 @@ def overall(verdicts: Sequence[Verdict | None]) -> Verdict:
     return "met" if given and all(v == "met" for v in given) else "undecidable"
 
 
-def judge(table: PredictionTable, objective: Objective) -> tuple[Verdict, tuple[str, ...]]:
+def judge_decisions(table: PredictionTable, objective: Objective) -> tuple[Verdict, tuple[str, ...]]:
     """Judge the decisions in a table, as they are, by an objective: the verdict, and why in sentences."""
     if not objective.stated:
         return "no objective", ("No objective is stated: there is nothing to be met.",)

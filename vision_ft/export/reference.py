@@ -62,7 +62,7 @@ def distance_limit(reference: Reference, groups: NDArray[np.str_]) -> float | No
         return None
     vectors = reference.embeddings.astype(np.float32)
     found = distances(vectors, vectors, forbidden=groups[:, None] == groups[None, :])
-    return float(min(2.0, MARGIN * np.quantile(found, QUANTILE)))
+    return min(2.0, MARGIN * float(np.quantile(found, QUANTILE)))
 
 
 def _thin(samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> list[Sample]:

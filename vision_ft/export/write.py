@@ -166,5 +166,10 @@ def _replace(folder: Path, target: Path) -> None:
     if target.exists():
         target.rename(old)
     folder.chmod(0o755)
-    folder.rename(target)
+    try:
+        folder.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from vision_ft.recipe.base import Section
-
-Probability = Field(ge=0.0, le=1.0)
 
 PRESETS: dict[str, dict[str, Any]] = {
     # A part may lie any way round, and its light differs more than its shape.
@@ -78,6 +77,17 @@ PRESETS: dict[str, dict[str, Any]] = {
         "erase": 0.0,
     },
 }
+
+
+def own_values(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a section that its preset has not filled in, the preset's name included."""
+    name = section.get("preset", "surface")
+    preset = PRESETS.get(name, {}) if isinstance(name, str) else {}
+    return {key: value for key, value in section.items() if key not in preset or not _equal(value, preset[key])}
+
+
+def _equal(value: Any, other: Any) -> bool:
+    return bool(tuple(value) == other if isinstance(value, list) else value == other)
 
 
 class AugmentSection(Section):

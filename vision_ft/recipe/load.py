@@ -11,9 +11,15 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from vision_ft.errors import RecipeError
+from vision_ft.recipe.augment import own_values
 from vision_ft.recipe.model import Recipe
+from vision_ft.recipe.yaml_text import read_yaml
+
+BARE_SECTIONS = {"task": "name", "augment": "preset"}
+"""Sections that may be written as one word, and the key that the word is."""
 
 
 def load_recipe(path: Path | str | None = None, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -24,6 +30,9 @@ def load_recipe(path: Path | str | None = None, overrides: Mapping[str, Any] | N
     unknown key, the nearest valid one.
     """
     content = _read(find_recipe(path)) if path is not None else {}
+    if _names_preset(overrides or {}) and isinstance(content.get("augment"), Mapping):
+        # A resolved recipe lists what its preset filled in; another preset replaces that.
+        content["augment"] = own_values(content["augment"])
     for key, value in (overrides or {}).items():
         _lay(content, key.split("."), value)
     return validate(content, where=str(path) if path is not None else "the recipe")
@@ -44,7 +53,8 @@ def find_recipe(path: Path | str) -> Path:
         return file
     name = file.name.removesuffix(".yaml")
     shipped = _shipped()
-    if name in shipped:
+    # A missing file elsewhere is somebody's own: the shipped recipe of that name is another one.
+    if name in shipped and file.parent in (Path("."), Path("configs")):
         return shipped[name]
     near = difflib.get_close_matches(name, shipped, 1)
     hint = f"Did you mean {near[0]}?" if near else f"Shipped recipes: {', '.join(sorted(shipped))}."
@@ -58,7 +68,13 @@ def dump_recipe(recipe: Recipe, path: Path) -> None:
 
 def json_schema() -> str:
     """JSON schema of the recipe, for editors."""
-    return json.dumps(Recipe.model_json_schema(), indent=2) + "\n"
+    schema = Recipe.model_json_schema()
+    for section, key in BARE_SECTIONS.items():
+        field = schema["properties"][section]
+        whole = field.pop("$ref")
+        words = schema["$defs"][whole.rsplit("/", 1)[-1]]["properties"][key]
+        field["anyOf"] = [{"$ref": whole}, {k: words[k] for k in ("type", "const", "enum") if k in words}]
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def valid_keys() -> list[str]:
@@ -85,9 +101,11 @@ def _shipped() -> dict[str, Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"recipe {path} cannot be read", got=str(error)) from error
+        content = read_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"recipe {path} cannot be read", got=error.strerror or str(error)) from error
+    except UnicodeDecodeError:
+        raise RecipeError(f"recipe {path}", expected="text in UTF-8", got="other bytes") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
@@ -99,15 +117,22 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
+def _names_preset(overrides: Mapping[str, Any]) -> bool:
+    augment = overrides.get("augment")
+    return "augment.preset" in overrides or isinstance(augment, str) or "preset" in (augment or {})
+
+
 def _lay(content: dict[str, Any], keys: list[str], value: Any) -> None:
     head, *rest = keys
+    if isinstance(value, str) and not rest and head in BARE_SECTIONS:
+        rest = [BARE_SECTIONS[head]]
     if rest:
         below = content.get(head)
-        if isinstance(below, str) and head == "task":
-            below = {"name": below}
-        elif isinstance(below, str) and head == "augment":
-            below = {"preset": below}
-        content[head] = dict(below) if isinstance(below, Mapping) else {}
+        if isinstance(below, str) and head in BARE_SECTIONS:
+            below = {BARE_SECTIONS[head]: below}
+        if below is not None and not isinstance(below, Mapping):
+            return  # no section: what stands there will be told
+        content[head] = dict(below or {})
         _lay(content[head], rest, value)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
@@ -118,20 +143,73 @@ def _lay(content: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 def _one_sentence(error: ValidationError, where: str) -> RecipeError:
-    problems = error.errors()
+    problems = error.errors(include_url=False)
     # An unknown key explains other failures beside it, so it is told first.
     first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
-    key = ".".join(str(p) for p in first["loc"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, valid_keys(), 1, cutoff=0.5)
-        if not near:
-            leaf = {k.rsplit(".", 1)[-1]: k for k in valid_keys()}
-            near = [leaf[n] for n in difflib.get_close_matches(key.rsplit(".", 1)[-1], leaf, 1)]
+    known = set(valid_keys())
+    unknown = first["type"] == "extra_forbidden"
+    key = ".".join(map(str, first["loc"])) if unknown else _known(first, known)
+    others = {_known(p, known) if p["type"] != "extra_forbidden" else str(p["loc"]) for p in problems}
+    more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+    if unknown:
+        near = _nearest(key)
         return RecipeError(
             f"{where}: unknown key {key}{more}",
-            remedy=f"Did you mean {near[0]}?" if near else "See --print-config for all keys.",
+            remedy=f"Did you mean {near}?" if near else "See --print-config for all keys.",
         )
-    message = first["msg"].removeprefix("Value error, ")
-    got = "" if first["type"] in {"value_error"} and isinstance(first["input"], Mapping) else repr(first["input"])
-    return RecipeError(f"{where}: {key or 'the recipe'}: {message}{more}", got=got)
+    same = [p for p in problems if p["type"] != "extra_forbidden" and _known(p, known) == key]
+    place = f"{where}: {key}{more}" if key else f"{where}{more}"
+    if first["type"] == "value_error":
+        got = "" if isinstance(first["input"], Mapping) else f": got {_shown(first['input'])}"
+        return RecipeError(f"{place}: {first['msg'].removeprefix('Value error, ')}{got}")
+    # A value that may be one of several kinds has a problem for each.
+    expected = " or ".join(dict.fromkeys(_expected(p) for p in same))
+    return RecipeError(place, expected=expected, got=_shown(first["input"]))
+
+
+def _known(problem: ErrorDetails, known: set[str]) -> str:
+    """The key that a problem is of, without pydantic's further steps into types and lists."""
+    steps = [str(step) for step in problem["loc"]]
+    while steps and ".".join(steps) not in known:
+        steps.pop()
+    return ".".join(steps)
+
+
+def _nearest(key: str) -> str:
+    keys = valid_keys()
+    near = difflib.get_close_matches(key, keys, 1, cutoff=0.5)
+    if not near:
+        leaf = {k.rsplit(".", 1)[-1]: k for k in keys}
+        near = [leaf[n] for n in difflib.get_close_matches(key.rsplit(".", 1)[-1], leaf, 1)]
+    return near[0] if near else ""
+
+
+_KINDS = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "tuple_type": "a list",
+    "model_type": "keys and values",
+    "dict_type": "keys and values",
+    "invalid_key": "a key that is text",
+    "missing": "more values",
+    "too_long": "fewer values",
+}
+
+
+def _expected(problem: ErrorDetails) -> str:
+    kind = _KINDS.get(problem["type"])
+    message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return kind or (f"a value {message}" if message.startswith(("greater", "less")) else message)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."

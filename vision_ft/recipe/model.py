@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from vision_ft.bundle.tasks.classify import ClassifyOptions
 from vision_ft.recipe.augment import AugmentSection
@@ -19,7 +20,7 @@ from vision_ft.recipe.sections import (
     TrainerSection,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class Recipe(Section):
@@ -39,6 +40,14 @@ class Recipe(Section):
     augment: AugmentSection = AugmentSection()
     trainer: TrainerSection = TrainerSection()
     export: ExportSection = ExportSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections(cls, values: Any) -> Any:
+        # A section whose keys are all commented out is null in YAML.
+        if not isinstance(values, Mapping):
+            return values
+        return {key: value for key, value in values.items() if value is not None or key not in cls.model_fields}
 
     @field_validator("task", mode="before")
     @classmethod

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from vision_ft.bundle.manifest import Region
 from vision_ft.recipe.base import Section
@@ -23,15 +22,20 @@ def _seconds(value: Any) -> Any:
     if re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
         return sum(float(n) * _UNITS[u] for n, _, u in re.findall(r"(\d+(\.\d+)?)([smhd])", text))
     if re.fullmatch(r"\d+:\d+:\d+:\d+", text):
-        days, hours, minutes, seconds = (int(p) for p in text.split(":"))
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+        return sum(float(n) * _UNITS[u] for n, u in zip(text.split(":"), "dhms", strict=True))
     try:
         return float(text)
     except ValueError:
         raise ValueError("a duration is written as seconds, or like 90s, 15m, 1h30m or 00:01:30:00") from None
 
 
-Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+_WRITTEN = r"^\s*((\d+(\.\d+)?[smhdSMHD])+|\d+:\d+:\d+:\d+|\d+(\.\d+)?)\s*$"
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(gt=0),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": _WRITTEN}]}),
+]
 
 
 class DataSection(Section):
@@ -108,6 +112,13 @@ class InputSection(Section):
     window: tuple[float, float] | None = None
     """Intensities of 16-bit images that become black and white; None: the full range."""
 
+    @field_validator("window")
+    @classmethod
+    def _window(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] >= value[1]:
+            raise ValueError("the intensity of black, and the higher one of white")
+        return value
+
 
 class TrainerSection(Section):
     """Schedule, optimiser and hardware."""
@@ -118,9 +129,9 @@ class TrainerSection(Section):
     """Wall-clock budget of the whole training, folds included (900, 15m, 1h30m). The schedule fits itself to it."""
     batch_size: int = Field(default=32, ge=1)
     """Images a step."""
-    head_lr: float = Field(default=3e-3, gt=0)
-    """Peak learning rate of the new head."""
-    backbone_lr: float = Field(default=3e-4, ge=0)
+    head_lr: float = Field(default=3e-4, gt=0)
+    """Peak learning rate of the head; it starts from the probe."""
+    backbone_lr: float = Field(default=2e-4, ge=0)
     """Peak learning rate of the backbone's last layers; 0 keeps the backbone frozen."""
     layer_decay: float = Field(default=0.8, gt=0, le=1)
     """Factor on the learning rate from each layer to the one before it."""

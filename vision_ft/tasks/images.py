@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vision_ft.bundle.decode import decode
 from vision_ft.bundle.manifest import InputSpec
-from vision_ft.bundle.place import place
+from vision_ft.bundle.place import geometry_of, place, place_mask
 from vision_ft.bundle.threads import cpu_budget
 from vision_ft.data.index import Sample
 
@@ -28,6 +28,7 @@ class PlacedImages:
         each = spec.height * spec.width * 3
         self._room = min(len(self.samples), cache_mb * 2**20 // each)
         self._cache: NDArray[np.uint8] | None = None
+        self._masks: dict[int, NDArray[np.uint8] | None] = {}
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -51,9 +52,27 @@ class PlacedImages:
         self._cache = cache
 
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
-        if self._cache is not None and row < len(self._cache):
-            return self._cache[row]
-        return self._read(row)
+        if self._cache is None or row >= len(self._cache):
+            return self._read(row)
+        image: NDArray[np.uint8] = self._cache[row]
+        return image
+
+    def mask(self, row: int) -> NDArray[np.uint8] | None:
+        """The defect mask of a sample at the input size, uint8 [H, W]; None where it has none, or an empty one.
+
+        An index lists no image whose mask is of another size.
+        """
+        if row not in self._masks:
+            self._masks[row] = self._read_mask(row)
+        return self._masks[row]
+
+    def _read_mask(self, row: int) -> NDArray[np.uint8] | None:
+        path = self.samples[row].mask
+        if path is None:
+            return None
+        mask = decode(path.read_bytes())[:, :, 0]
+        placed = place_mask(mask, geometry_of(mask.shape[1], mask.shape[0], self.spec))
+        return placed if placed.any() else None
 
     def _read(self, row: int) -> NDArray[np.uint8]:
         data = self.samples[row].path.read_bytes()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,14 +17,14 @@ from vision_ft.errors import TrainingError
 from vision_ft.evaluation.calibration import apply_temperature, calibrate
 from vision_ft.evaluation.collect import collect
 from vision_ft.evaluation.operating_point import OperatingPoint, choose
-from vision_ft.evaluation.table import PredictionTable, read_table
+from vision_ft.evaluation.table import PredictionTable
 from vision_ft.recipe.load import dump_recipe, load_recipe
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.tasks.registry import torch_task
 from vision_ft.training.budget import Budget, measure, plan_epochs
 from vision_ft.training.bundling import scratch_predictor, write_run_bundle
-from vision_ft.training.crossval import out_of_fold
+from vision_ft.training.crossval import out_of_fold, read_out_of_fold
 from vision_ft.training.curves import draw_curves, overfitting, read_curves, write_curves
 from vision_ft.training.devices import choose_workers, training_device, use_cpu_budget
 from vision_ft.training.finders import apply_finders
@@ -91,15 +91,18 @@ def train(
         recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
     )
     raw = None
+    epochs = budget.final
     if prepared.folds is not None:
         plan = FitPlan("fold", budget.fold)
-        raw = out_of_fold(
+        found = out_of_fold(
             task, data, prepared.folds, plan, folder, scratch_predictor(task), resume=resume, bar=progress
         )
+        raw = found.table
+        epochs = budget.final if found.fine_tuned else 0
     seconds = None
     if recipe.trainer.max_time is not None:
         seconds = max(10.0, started + recipe.trainer.max_time - time.monotonic() - _OVERHEAD)
-    module = _final(task, data, FitPlan("final", budget.final, seconds), folder, resume=resume, bar=progress)
+    module = _final(task, data, FitPlan("final", epochs, seconds), folder, resume=resume, bar=progress)
     if raw is None:
         raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
     return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
@@ -118,7 +121,7 @@ def finish(
 ) -> RunResult:
     """From a trained module and uncalibrated predictions on unseen parts to bundle and report."""
     _draw(folder)
-    fitted_on = "out-of-fold" if prepared.folds is not None else "validation"
+    fitted_on: Literal["validation", "out-of-fold"] = "out-of-fold" if prepared.folds is not None else "validation"
     log_probabilities = np.log(np.clip(raw.probabilities, 1e-12, 1.0))
     calibration = calibrate(
         log_probabilities, raw.targets, raw.groups, parts=len(np.unique(raw.parts)), fitted_on=fitted_on
@@ -131,8 +134,9 @@ def finish(
     )
     metrics = report_run(recipe, task, data, prepared, table, point, folder, flattery=flattery)
     folder.say(f"bundle: {folder.bundle}")
-    folder.say(f"report: {folder.report / 'index.html'}")
-    return RunResult(folder.path, folder.bundle, folder.report / "report.html", metrics, point.findings)
+    report = folder.report / "report.html"
+    folder.say(f"report: {report}")
+    return RunResult(folder.path, folder.bundle, report, metrics, point.findings)
 
 
 def export(run: Path, *, flattery: bool = False) -> RunResult:
@@ -153,14 +157,7 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
     )
     module = rebuild(task, data, checkpoint)
     if prepared.folds is not None:
-        files = [folder.fits / f"fold-{n}" / "predictions.parquet" for n in np.unique(prepared.folds)]
-        if not all(file.exists() for file in files):
-            raise TrainingError(
-                f"{run} has not judged every fold yet", remedy="Go on with it by `vision-ft train --resume`."
-            )
-        from vision_ft.evaluation.table import concat
-
-        raw = replace(concat([read_table(file) for file in files]), origin="out-of-fold")
+        raw = read_out_of_fold(folder, prepared.folds)
     else:
         raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
     return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
@@ -213,7 +210,15 @@ def _budget(
     )
     folder.say(budget.why)
     dump_recipe(recipe, folder.recipe)
-    folder.write_plan({"folds": folds, "final": budget.final, "fold": budget.fold, "why": budget.why})
+    folder.write_plan(
+        {
+            "folds": folds,
+            "final": budget.final,
+            "fold": budget.fold,
+            "why": budget.why,
+            "weights": backbone.info.weights.model_dump(mode="json"),
+        }
+    )
     return recipe, budget
 
 

@@ -38,13 +38,15 @@ def measure(module: Any, loader: Any, device: torch.device) -> Speed:
     """
     module.to(device).train()
     optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.0)
-    batches = []
+    batches: list[list[torch.Tensor]] = []
     loading = time.perf_counter()
     for number, batch in enumerate(loader):
         batches.append([t.to(device) for t in batch])
         if number + 1 == _STEPS:
             break
     loading = (time.perf_counter() - loading) / len(batches)
+    # The last batch of an epoch may hold a few images only, and would be mistaken for a quick one.
+    batches = [batch for batch in batches if len(batch[0]) == len(batches[0][0])]
 
     def timed(train: bool) -> float:
         seconds = []
@@ -53,7 +55,7 @@ def measure(module: Any, loader: Any, device: torch.device) -> Speed:
             with torch.set_grad_enabled(train):
                 if train:
                     optimizer.zero_grad()
-                    _quietly(module, batch).backward()
+                    torch.autograd.backward(_quietly(module, batch))
                     optimizer.step()
                 else:
                     module(batch[0])
@@ -88,7 +90,7 @@ def plan_epochs(
 
     `steps` are the steps of an epoch over all training images, `views` the forward passes
     over them before training (the probe), `overhead` the seconds of export and evaluation of
-    one fit. A fold sees (folds - 1) / folds of the images.
+    one fit. A fold sees (folds - 1) / folds of the images; the final fit never gets less time than a fold.
     """
     wanted = max_epochs or default_epochs
     smaller = (folds - 1) / folds if folds else 1.0
@@ -97,11 +99,10 @@ def plan_epochs(
         return Budget(wanted, fold, f"{wanted} epochs, as the recipe says")
     probe = views * steps * speed.forward
     epoch = steps * speed.step
-    spare = max_time * 0.95 - (folds + 1) * overhead - probe * (1 + folds * smaller)
-    for_folds = min(spare * fold_share * folds, folds * wanted * epoch * smaller)
+    spare = max(0.0, max_time * 0.95 - (folds + 1) * overhead - probe * (1 + folds * smaller))
+    for_folds = min(spare * min(fold_share * folds, folds / (folds + 1)), folds * wanted * epoch * smaller)
     fold = int(for_folds / (folds * epoch * smaller)) if folds else 0
-    final = int((spare - folds * fold * epoch * smaller) / epoch)
-    final, fold = max(0, min(wanted, final)), max(0, min(wanted, fold))
+    final = min(wanted, int((spare - folds * fold * epoch * smaller) / epoch))
     return Budget(
         final,
         fold,

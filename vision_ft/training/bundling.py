@@ -9,7 +9,7 @@ from typing import Any
 
 from vision_ft.bundle.decision import DecisionRule
 from vision_ft.bundle.folder import open_bundle
-from vision_ft.bundle.manifest import Calibration, DataInfo
+from vision_ft.bundle.manifest import Calibration, DataInfo, Weights
 from vision_ft.bundle.predictor import Predictor
 from vision_ft.bundle.reference import Reference
 from vision_ft.data.index import Sample
@@ -66,6 +66,7 @@ def write_run_bundle(
         data.train,
         name=recipe.export.name or folder.path.resolve().name,
         card=recipe.data.card,
+        weights=Weights.model_validate(folder.read_plan()["weights"]),
         calibration=calibration,
         rule=point.rule,
         objective=recipe.objective.model_dump(mode="json") if recipe.objective.stated else None,
@@ -90,6 +91,7 @@ def _contents(
     *,
     name: str,
     card: str | None = None,
+    weights: Weights | None = None,
     **more: Any,
 ) -> Contents:
     targets = [sample.targets[0] for sample in samples]
@@ -108,7 +110,7 @@ def _contents(
         options=recipe.task.model_dump(mode="json"),
         classes=data.classes,
         spec=data.spec,
-        weights=module.network.backbone.info.weights,
+        weights=module.network.backbone.info.weights if weights is None else weights,
         prior=task.prior(recipe, samples, data.classes),
         data=info,
         digests=[sample.digest for sample in samples],
@@ -134,9 +136,9 @@ def _fingerprint(samples: Sequence[Sample]) -> str:
 
 
 def _parity_images(recipe: Recipe, prepared: Prepared) -> list[bytes]:
-    """Encoded images of every class in turn, preferring those that the final model has not seen."""
-    pool = prepared.val or prepared.test or prepared.train
-    ordered = sorted(pool, key=lambda s: derive_seed(recipe.seed, "parity", s.digest))
+    """Encoded images of every class in turn, of each first those that the final model has not seen."""
+    pool = (*prepared.val, *prepared.test, *prepared.train)
+    ordered = sorted(pool, key=lambda s: (s.split == "train", derive_seed(recipe.seed, "parity", s.digest)))
     by_class: dict[str, list[Sample]] = {}
     for sample in ordered:
         by_class.setdefault(sample.targets[0], []).append(sample)

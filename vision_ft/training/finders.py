@@ -8,13 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.tuner import Tuner
+from lightning.pytorch.tuner.tuning import Tuner
 
 from vision_ft.errors import TrainingError
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.training.devices import choose_precision
-from vision_ft.training.fit import fresh_backbone
+from vision_ft.training.fit import fresh_backbone, quiet_lightning
 from vision_ft.training.run_folder import RunFolder
 
 _STEPS = 60
@@ -76,6 +76,7 @@ def _find_batch_size(recipe: Recipe, task: TorchTask, data: FitData) -> int:
 
 def _trainer(recipe: Recipe, folder: Path) -> pl.Trainer:
     section = recipe.trainer
+    quiet_lightning()
     return pl.Trainer(
         accelerator=section.accelerator,
         devices=1,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
@@ -18,10 +22,10 @@ from vision_ft.errors import MissingExtraError, TrainingError
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.training.budget import Deadline
-from vision_ft.training.curves import KeepCurves
+from vision_ft.training.curves import KeepCurves, read_curves, write_curves
 from vision_ft.training.devices import choose_precision, training_device
 
-_BEST, _LAST = "best.ckpt", "last.ckpt"
+_START, _BEST, _LAST = "start.ckpt", "best.ckpt", "last.ckpt"
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error: a person asked for it
@@ -61,8 +65,11 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
     module.to(training_device(recipe.trainer))
     if resumed is None:
         task.warm_start(module, data, train, lambda text: say(f"{plan.name}: {text}"))
-    if plan.epochs == 0 or not any(p.requires_grad for p in module.parameters()):
-        torch.save({"state_dict": module.state_dict()}, folder / _BEST)
+        torch.save({"state_dict": module.state_dict()}, folder / _START)
+        if val is not None:
+            _judge_start(module, val, recipe, plan, folder)
+    if plan.epochs == 0:
+        shutil.copy(folder / _START, folder / _BEST)
         return module.cpu().eval()
     if recipe.trainer.compile:
         module.network = torch.compile(module.network)
@@ -74,6 +81,12 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
         raise Interrupted(_existing(folder)) from None
+    except MisconfigurationException as error:
+        # Of what a recipe can ask for, a figure to monitor that is not logged is found out this late.
+        raise TrainingError(f"{plan.name} cannot go on", got=str(error).splitlines()[0]) from error
+    if plan.choose and val is not None and not fine_tuning_pays([folder], recipe):
+        say(f"{plan.name}: fine-tuning did not beat the start on the validation images: the start is kept")
+        shutil.copy(folder / _START, folder / _BEST)
     best = _existing(folder)
     if best is None:
         raise TrainingError(f"{plan.name} ended before its first epoch", remedy="Give it more time (trainer.max_time).")
@@ -83,6 +96,48 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
             f"{plan.name}: the weights are no numbers any more", remedy="Lower trainer.head_lr and trainer.backbone_lr."
         )
     return module.cpu().eval()
+
+
+def _judge_start(module: Any, val: Any, recipe: Recipe, plan: FitPlan, folder: Path) -> None:
+    """Validate before the first step: row 0 of the curves."""
+    quiet_lightning()
+    judge = pl.Trainer(
+        accelerator=recipe.trainer.accelerator,
+        devices=1,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        default_root_dir=folder,
+    )
+    figures = judge.validate(module, val, verbose=False)[0]
+    write_curves(folder / "metrics.csv", [{"fit": plan.name, "epoch": 0, **figures}])
+
+
+def fine_tuning_pays(folders: Sequence[Path], recipe: Recipe) -> bool:
+    """Whether, over these fits together, the epochs beat the start on the validated images.
+
+    Where the weights of the best epoch are kept the best one counts, else the last.
+    """
+    name = f"val/{recipe.trainer.monitor}"
+    sign = -1.0 if recipe.trainer.monitor == "loss" else 1.0
+    gains = []
+    for folder in folders:
+        values = [sign * float(row[name]) for row in read_curves(folder / "metrics.csv") if name in row]
+        if len(values) > 1:
+            gains.append((max(values[1:]) if len(folders) == 1 else values[-1]) - values[0])
+    return not gains or sum(gains) > 0
+
+
+def start_checkpoint(folder: Path) -> Path:
+    """The weights before the first step: backbone as pretrained, classifier as the probe has fitted it."""
+    return folder / _START
+
+
+def quiet_lightning() -> None:
+    """Keep Lightning's remarks on devices and products to itself; it sets its own level when imported."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def rebuild(task: TorchTask, data: FitData, checkpoint: Path) -> Any:
@@ -148,6 +203,7 @@ def _trainer(recipe: Recipe, plan: FitPlan, folder: Path, *, say: Any, bar: bool
         from lightning.pytorch.callbacks import RichProgressBar
 
         callbacks.append(RichProgressBar(leave=False))
+    quiet_lightning()
     return pl.Trainer(
         accelerator=section.accelerator,
         devices=section.devices,

@@ -124,6 +124,13 @@ def reopen(recipe: Recipe, index: Index, folds: int) -> Prepared:
             expected="images of each class in the training split",
             remedy="Add parts of this class, or lower split.test and split.val.",
         )
+    if not folds and not len(usable.in_split("val")):
+        raise DataError(
+            "No image is left for validation",
+            expected="parts that thresholds and temperature can be set on",
+            got=f"{len(set(usable.column('group')))} groups in all",
+            remedy="Judge every part out of fold with split.folds 2 or more, or label more parts.",
+        )
     groups = len(set(train.column("group")))
     numbers = group_folds(train, min(folds, groups), recipe.seed) if folds else None
     return Prepared(usable, numbers, input_spec(recipe))

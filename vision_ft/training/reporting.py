@@ -36,13 +36,13 @@ def report_run(
     *,
     flattery: bool,
 ) -> dict[str, Any]:
-    """Judge the bundle on the parts held back, or else take the out-of-fold answers; write the report.
+    """Judge the bundle on the parts held back (or for validation), or take the out-of-fold answers; write the report.
 
     Gives the figures; they are also in the bundle's manifest, in `metrics.json` and on the page.
     """
     predictor = load(folder.bundle)
-    if prepared.test:
-        judged = collect(predictor, prepared.test, data.classes)
+    if prepared.test or prepared.folds is None:
+        judged = collect(predictor, prepared.test or prepared.val, data.classes)
     else:
         # Every part was judged by a fold model that had not seen it, at the thresholds of the bundle.
         judged = replace(decided(table, point.rule), origin=table.origin)

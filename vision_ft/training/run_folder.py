@@ -110,7 +110,9 @@ def open_run(path: Path, *, resume: bool) -> RunFolder:
         if not run.plan.exists() or not run.index.exists():
             raise UsageError(f"{path} holds no interrupted run", remedy="Start it without --resume.")
         return run
-    if path.exists() and any(path.iterdir()):
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"The run folder {path}", expected="a folder", got="a file")
+    if path.exists() and not _never_started(run):
         raise UsageError(
             f"The run folder {path} is not empty",
             remedy="Choose another with --run, delete it, or go on with the run in it by --resume.",
@@ -120,3 +122,9 @@ def open_run(path: Path, *, resume: bool) -> RunFolder:
     except OSError as error:
         raise UsageError(f"The run folder {path} cannot be made", got=error.strerror or str(error)) from error
     return run
+
+
+def _never_started(run: RunFolder) -> bool:
+    """Whether the folder is empty, or holds only what a start leaves that failed on the recipe or the images."""
+    early = {run.fits, run.log, run.split, run.index}
+    return set(run.path.iterdir()) <= early and not (run.fits.exists() and any(run.fits.iterdir()))

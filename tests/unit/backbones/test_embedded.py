@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import timm
 import torch
 from sklearn.datasets import load_sample_image
-from timm.data import ImageNetInfo
+from timm.data.imagenet_info import ImageNetInfo
 from torch import nn
 
 from vision_ft.backbones import build_backbone
@@ -43,11 +44,20 @@ def test_every_tensor_of_the_file_but_the_classifier_is_used(name: str) -> None:
     ours = [tensor for key, tensor in state.items() if not key.startswith("_fc.")]
     assert len(loaded) == len(ours) == len(state) - 2
     assert all(map(torch.equal, loaded, ours))
-    assert all((value > 0).all() for key, value in backbone.state_dict().items() if key.endswith("running_var"))
+    assert all(
+        (value >= 0).all() and value.max() > 0
+        for key, value in backbone.state_dict().items()
+        if key.endswith("running_var")
+    )
 
 
-def test_statistics_of_the_weights_fit_the_network() -> None:
-    """Normalised activations of a photograph have about unit variance, which wrongly placed statistics never give."""
+@pytest.mark.parametrize(
+    ("mean", "std", "fits"),
+    [(127.5, 127.5, True), (0.0, 1.0, False), (116.0, 57.0, False)],
+    ids=["as stated", "not at all", "as other ImageNet networks"],
+)
+def test_the_statistics_of_the_weights_fit_the_stated_normalisation(mean: float, std: float, fits: bool) -> None:
+    """A photograph's activations have about the variance that each normalisation expects, and no other scale does."""
     deviations: list[float] = []
 
     def record(norm: nn.Module, inputs: tuple[torch.Tensor], _: torch.Tensor) -> None:
@@ -58,27 +68,32 @@ def test_statistics_of_the_weights_fit_the_network() -> None:
         deviations.append(float((centred.square().mean((0, 2, 3)) / (norm.running_var + norm.eps)).median()))
 
     backbone = build_backbone("embedded").eval()
+    backbone.mean.fill_(mean)
+    backbone.std.fill_(std)
     for norm in backbone.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.register_forward_hook(record)
     with torch.no_grad():
         backbone(_photograph((224, 224)))
     assert len(deviations) == 49
-    assert 0.2 < min(deviations)
-    assert max(deviations) < 3
+    assert (min(deviations) > 0.1 and max(deviations) < 2.0) == fits
 
 
 def test_agrees_with_timm_on_the_same_weights() -> None:
     backbone = build_backbone("embedded/lite1").eval()
-    model = timm.create_model("tf_efficientnet_lite1", num_classes=0, global_pool="")
+    model: Any = timm.create_model("tf_efficientnet_lite1", num_classes=0, global_pool="")
     model.load_state_dict({key.removeprefix("model."): value for key, value in backbone.state_dict().items()})
     images = torch.rand(1, 3, 96, 128) * 255
     with torch.no_grad():
         features = backbone(images)
-        maps = model.eval().forward_intermediates((images - 127.5) / 127.5, intermediates_only=True)
+        _, *maps = model.eval().forward_intermediates(
+            (images - 127.5) / 127.5, intermediates_only=True, extra_blocks=True
+        )
         torch.testing.assert_close(features.final, model((images - 127.5) / 127.5))
     for ours, theirs in zip(features.maps, maps, strict=True):
         torch.testing.assert_close(ours, theirs)
+    assert backbone.info.strides == (2, 4, 8, 16, 16, 32, 32)
+    assert backbone.info.channels == (16, 24, 40, 80, 112, 192, 320)
 
 
 def test_says_where_the_weights_come_from() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -25,6 +27,7 @@ _NOWHERE = "http://127.0.0.1:9"
 @pytest.fixture(autouse=True)
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty caches, and hubs that refuse the connection."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", _NOWHERE)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -65,6 +68,38 @@ def test_takes_the_weights_from_the_hubs_cache(caches: Path) -> None:
     assert backbone.info.weights.sha256 == file_digest(path)
 
 
+def test_builds_a_hub_model_for_the_wanted_size(caches: Path) -> None:
+    model: Any = timm.create_model("test_vit", pretrained=False)
+    folder = caches / "hub" / "models--someone--vit"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("1" * 40)
+    files = folder / "snapshots" / ("1" * 40)
+    files.mkdir(parents=True)
+    config = {
+        key: value for key, value in model.pretrained_cfg.items() if not key.startswith(("hf_hub", "tag", "arch"))
+    }
+    content = {"architecture": "test_vit", "num_classes": 1000, "pretrained_cfg": {**config, "license": "mit"}}
+    (files / "config.json").write_text(json.dumps(content))
+    safetensors.torch.save_file(model.state_dict(), files / "model.safetensors")
+    backbone = build_backbone("hf_hub:someone/vit", input_size=(64, 96)).eval()
+    assert backbone(torch.zeros(1, 3, 64, 96)).final.shape == (1, 64, 4, 6)
+    assert torch.equal(backbone.state_dict()["model.blocks.0.attn.qkv.weight"], model.blocks[0].attn.qkv.weight)
+    assert backbone.info.name == backbone.info.weights.backbone == "hf_hub:someone/vit"
+    assert (backbone.info.weights.source, backbone.info.weights.licence) == ("hub:someone/vit", "mit")
+    assert backbone.info.weights.sha256 == file_digest(files / "model.safetensors")
+    with pytest.raises(BackboneError, match="multiples of 16 pixels, got 64 x 90"):
+        build_backbone("hf_hub:someone/vit", input_size=(64, 90))
+    (files / "config.json").write_text(json.dumps({**content, "architecture": "unheard_of"}))
+    with pytest.raises(BackboneError, match="is no model that timm can build"):
+        build_backbone("hf_hub:someone/vit")
+
+
+@pytest.mark.parametrize("name", ["hf_hub:", "hf_hub:a/b/c", "hf_hub:///"])
+def test_a_name_that_no_hub_can_have_is_one_sentence(name: str) -> None:
+    with pytest.raises(BackboneError, match=name):
+        build_backbone(name)
+
+
 def test_takes_torchvisions_weights_from_its_cache(caches: Path) -> None:
     weights = models.MobileNet_V3_Small_Weights.DEFAULT
     model = models.mobilenet_v3_small(weights=None)
@@ -92,7 +127,7 @@ def _fail(error: Exception) -> Callable[[], None]:
 
 
 def test_errors_of_disk_and_name_are_not_blamed_on_the_network() -> None:
-    with pytest.raises(BackboneError, match="cannot be stored: got .*No space left"):
+    with pytest.raises(BackboneError, match=r"cannot be stored: got .*No space left"):
         _fail(OSError(28, "No space left on device"))()
     with pytest.raises(BackboneError, match="the hub knows no such public model"):
         _fail(RepositoryNotFoundError.__new__(RepositoryNotFoundError))()

@@ -45,7 +45,7 @@ def test_a_torchvision_network_of_another_family_is_answered_with_the_families()
     [
         ("embedded", "embedded/lite0"),
         ("timm/test_resnet", "test_resnet.r160_in1k"),
-        ("test_maxvit", "test_maxvit"),
+        ("test_maxvit", "test_maxvit.untrained"),
         ("mobilenetv3_large_100_miil", "mobilenetv3_large_100.miil_in21k_ft_in1k"),
         ("torchvision/mobilenet_v3_small", "torchvision/mobilenet_v3_small.IMAGENET1K_V1"),
     ],
@@ -64,8 +64,8 @@ def test_lists_by_part_of_a_name() -> None:
 
 
 def test_the_package_alone_brings_no_torch() -> None:
-    code = "import sys, vision_ft.backbones as b; assert 'torch' not in sys.modules; b.Features; assert 'torch' in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys, vision_ft.backbones; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_an_unknown_attribute_is_an_attribute_error() -> None:

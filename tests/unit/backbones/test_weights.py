@@ -82,7 +82,7 @@ def test_reads_the_embedded_package_by_hand() -> None:
 
 
 def test_fits_a_transformer_to_another_image_size(tmp_path: Path) -> None:
-    model = timm.create_model("test_vit", pretrained=False)
+    model: Any = timm.create_model("test_vit", pretrained=False)
     path = tmp_path / "vit.pth"
     torch.save(model.state_dict(), path)
     backbone = build_backbone("test_vit", weights=path, input_size=(64, 96))

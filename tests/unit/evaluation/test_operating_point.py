@@ -12,7 +12,7 @@ from vision_ft.evaluation.decide import decided
 from vision_ft.evaluation.escape import escapes
 from vision_ft.evaluation.operating_point import ABSTAIN_BELOW, choose
 from vision_ft.evaluation.table import PredictionTable
-from vision_ft.evaluation.verdicts import judge
+from vision_ft.evaluation.verdicts import judge_decisions
 from vision_ft.recipe.objective import Objective
 
 MakeTable = Callable[..., PredictionTable]
@@ -137,9 +137,9 @@ def test_saturated_scores_are_ties_not_thresholds(make_table: MakeTable) -> None
 def test_decisions_as_they_are_can_be_judged(make_table: MakeTable) -> None:
     table = scored(make_table, [0.1] * 100, [0.9] * 100)
     point = choose(table, Objective(max_escape_rate=0.05))
-    assert judge(decided(table, point.rule), Objective(max_escape_rate=0.05))[0] == "met"
-    assert judge(table, Objective())[0] == "no objective"
-    assert judge(scored(make_table, [0.1], []), Objective(max_escape_rate=0.05))[0] == "undecidable"
+    assert judge_decisions(decided(table, point.rule), Objective(max_escape_rate=0.05))[0] == "met"
+    assert judge_decisions(table, Objective())[0] == "no objective"
+    assert judge_decisions(scored(make_table, [0.1], []), Objective(max_escape_rate=0.05))[0] == "undecidable"
 
 
 def test_the_point_is_strict_json(random_table: MakeTable) -> None:

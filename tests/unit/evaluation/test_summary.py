@@ -31,6 +31,7 @@ def test_the_promised_keys(random_table: MakeTable, manifest: Manifest) -> None:
     found = strict(summarise(random_table(), manifest))
     assert (found["images"], found["parts"], found["origin"]) == (200, 40, "bundle")
     assert found["bundle_version"] == "v7"
+    assert found["objective"]["verdict"] == "no objective"
     for name in FIGURES:
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
         assert found[f"{name}_method"]

@@ -43,11 +43,17 @@ class ClassifyOptions(BaseModel):
     """Dropout before the classifier."""
     taps: int = Field(default=3, ge=1)
     """How many of the backbone's last stages are pooled (mean, maximum, deviation) for the classifier."""
-    probe_views: int = Field(default=4, ge=0)
-    """Views of each training image (the first as it is, the others augmented) on which a linear
-    probe is fitted before fine-tuning (arXiv 2202.10054); 0: fine-tune from an empty head."""
-    probe_penalty: float = Field(default=3e-3, ge=0.0)
-    """Penalty on the squared weights of the probe."""
+    statistics: tuple[Literal["mean", "max", "deviation"], ...] = Field(default=("max", "deviation"), min_length=1)
+    """What is pooled of each stage. A small defect moves the maximum and the deviation far more than the mean."""
+    probe: bool = True
+    """Fit a linear probe on the pretrained features before fine-tuning (arXiv 2202.10054)."""
+    probe_draws: float = Field(default=2.0, ge=0.0)
+    """Augmented views for the probe, in epochs drawn evenly over classes and parts; each image as it is,
+    and mirrored where that is allowed, comes in addition."""
+    transplant: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Where masks exist: probability that an augmented view of a defect shows it on a good part instead."""
+    probe_penalty: float | Literal["auto"] = "auto"
+    """Penalty on the squared weights of the probe; auto: chosen by likelihood on groups left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import numpy as np
 
 from vision_ft.data.synthetic.fields import (
     Field,
-    blur,
     fractal,
     grid,
     local_grid,

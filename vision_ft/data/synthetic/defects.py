@@ -11,10 +11,21 @@ from collections.abc import Callable
 import numpy as np
 
 from vision_ft.data.synthetic.clutter import wander
-from vision_ft.data.synthetic.fields import Field, blur, fractal, local_grid, noise, polyline, smoothstep, window
+from vision_ft.data.synthetic.fields import (
+    Field,
+    Window,
+    blur,
+    fractal,
+    local_grid,
+    noise,
+    polyline,
+    smoothstep,
+    window,
+)
 from vision_ft.data.synthetic.maps import PartMaps
 
-SIZE = 2.1
+# Lengths below are in units of this share of the picture's shorter side: about 1/122.
+_SCALE = 2.1
 # Defects are centred in this share of the view, so that every shot shows them whole or nearly so.
 _REACH = 0.66
 
@@ -37,7 +48,7 @@ def free_spot(rng: np.random.Generator, maps: PartMaps, clearance: float) -> tup
 
 def scratch(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
     """A groove with burrs, its pressure uneven; on fabric a pulled, lighter yarn."""
-    u = SIZE * maps.unit
+    u = _SCALE * maps.unit
     length = (26 + 50 * severity) * rng.uniform(0.8, 1.2) * u
     x, y = free_spot(rng, maps, 14 * u)
     angle = _across_grain(rng, maps, x, y)
@@ -60,7 +71,9 @@ def scratch(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
         target = 0.6 if bright > 0 else 0.02
         maps.paint(area, np.abs(bright) * strength * 1.4 * groove, (target, target, target))
         maps.mix("rough", area, 0.6 * groove, 0.5)
-    return _whole(maps, area, smoothstep(distance, half + 1.1 * u, half + 0.3 * u) * (pressure > 0.2) * maps.solid[area])
+    return _whole(
+        maps, area, smoothstep(distance, half + 1.1 * u, half + 0.3 * u) * (pressure > 0.2) * maps.solid[area]
+    )
 
 
 def _across_grain(rng: np.random.Generator, maps: PartMaps, x: float, y: float) -> float:
@@ -72,8 +85,8 @@ def _across_grain(rng: np.random.Generator, maps: PartMaps, x: float, y: float) 
 
 def dent(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
     """A smooth hollow with a slight rim; on fabric a pressed-in crease."""
-    u = SIZE * maps.unit
-    long = (8 + 9 * severity) * rng.uniform(0.85, 1.2) * u
+    u = _SCALE * maps.unit
+    long = (7.5 + 6.5 * severity) * rng.uniform(0.85, 1.2) * u
     ratio = rng.uniform(0.55, 1.0)
     if maps.surface == "fabric":
         long, ratio = long * 1.5, rng.uniform(0.28, 0.42)
@@ -87,11 +100,11 @@ def dent(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
     wobble = 0.10 * noise(rng, a.shape, long * 0.8)
     r = np.hypot(a, b) + wobble
     bowl = np.clip(1 - r**2, 0, 1) ** 1.5
-    rim = np.exp(-(((r - 1.08) / 0.16) ** 2))
+    rim = np.exp(-(((r - 1.12) / 0.28) ** 2))
     slope = (0.32 + 0.32 * severity) * (1.35 if maps.surface == "fabric" else 1.0)
     depth = slope * long * ratio
     solid = maps.solid[area]
-    maps.height[area] += (0.12 * rim - bowl) * depth * solid
+    maps.height[area] += (0.07 * rim - bowl) * depth * solid
     if maps.surface == "fabric":
         maps.albedo[area] *= (1 - 0.10 * (0.5 + severity) * bowl * solid)[..., None]
     elif rng.random() < 0.5:
@@ -103,7 +116,7 @@ def dent(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
 
 def crack(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
     """A jagged, branching, dark line; on fabric a tear with frayed edges."""
-    u = SIZE * maps.unit
+    u = _SCALE * maps.unit
     length = (24 + 34 * severity) * rng.uniform(0.85, 1.15) * u
     x, y = free_spot(rng, maps, 13 * u)
     angle = rng.uniform(0, 2 * np.pi)
@@ -141,7 +154,7 @@ def _jagged(rng: np.random.Generator, x: float, y: float, angle: float, length: 
 def _tear(
     rng: np.random.Generator, maps: PartMaps, severity: float, at: tuple[float, float], length: float
 ) -> Field:  # fmt: skip
-    u = SIZE * maps.unit
+    u = _SCALE * maps.unit
     length *= 0.62
     angle = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.15)
     points = wander(rng, at[0], at[1], angle, length, rng.normal(0, 0.3))
@@ -159,7 +172,7 @@ def _tear(
 
 def stain(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
     """A blot of oil, rust or dried coolant, with an uneven edge and sometimes a darker rim."""
-    u = SIZE * maps.unit
+    u = _SCALE * maps.unit
     radius = (8 + 8 * severity) * rng.uniform(0.85, 1.2) * u
     x, y = free_spot(rng, maps, radius * 1.2)
     reach = radius * 2.2 + 2
@@ -194,7 +207,7 @@ def stain(rng: np.random.Generator, maps: PartMaps, severity: float) -> Field:
     return _whole(maps, area, smoothstep(r, 1 + 0.7 * edge, 1 + 0.2 * edge) * maps.solid[area])
 
 
-def _whole(maps: PartMaps, area: tuple[slice, slice], cover: Field) -> Field:
+def _whole(maps: PartMaps, area: Window, cover: Field) -> Field:
     whole = np.zeros(maps.shape)
     whole[area] = cover
     return whole

@@ -41,7 +41,7 @@ def fabric(design: np.random.Generator, rng: np.random.Generator, size: tuple[in
     return maps
 
 
-def _yarns(rng: np.random.Generator, coordinate: Field, along: Field, unit: float) -> tuple[Field, Field, Field]:
+def _yarns(rng: np.random.Generator, coordinate: Field, unit: float) -> tuple[Field, Field, Field]:
     """Return each pixel's yarn number, its place across the yarn (-1..1) and the yarn's own shade."""
     number = np.floor(coordinate).astype(np.int64)
     number -= number.min()
@@ -52,7 +52,7 @@ def _yarns(rng: np.random.Generator, coordinate: Field, along: Field, unit: floa
     shade[slubs] += rng.normal(0.0, 0.13, int(slubs.sum()))
     run = noise(rng, coordinate.shape, 28 * unit) * 0.05
     across = 2 * (coordinate - np.floor(coordinate)) - 1
-    return number.astype(np.float64), across, shade[number] + run + 0.0 * along
+    return number.astype(np.float64), across, shade[number] + run
 
 
 def _weave(design: np.random.Generator, rng: np.random.Generator, maps: PartMaps) -> None:
@@ -64,8 +64,8 @@ def _weave(design: np.random.Generator, rng: np.random.Generator, maps: PartMaps
     wave = 0.35 * pitch
     px = (x - cx) * np.cos(tilt) + (y - cy) * np.sin(tilt) + wave * noise(rng, maps.shape, (70 * u, 26 * u))
     py = -(x - cx) * np.sin(tilt) + (y - cy) * np.cos(tilt) + wave * noise(rng, maps.shape, (26 * u, 70 * u))
-    warp, across_warp, shade_warp = _yarns(rng, px / pitch, y, u)
-    weft, across_weft, shade_weft = _yarns(rng, py / pitch, x, u)
+    warp, across_warp, shade_warp = _yarns(rng, px / pitch, u)
+    weft, across_weft, shade_weft = _yarns(rng, py / pitch, u)
     twill = design.random() < 0.5
     # A warp yarn lies on top at every second crossing (plain) or at two of four, shifted (twill).
     on_top = ((warp + weft) % 4 < 2) if twill else ((warp + weft) % 2 < 1)

@@ -25,32 +25,44 @@ class Window(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _spline_basis(length: int, cell: float) -> Field:
-    """Return [length, knots], the uniform cubic B-spline basis with `cell` pixels between knots."""
+def _taps(length: int, cell: float) -> tuple[NDArray[np.int64], Field]:
+    """First knot [length] and weights [4, length] of the uniform cubic B-spline, `cell` pixels between knots."""
     position = np.arange(length) / cell
     start = np.floor(position).astype(np.int64)
     t = position - start
-    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
-    basis = np.zeros((length, int(start[-1]) + 4))
-    for k in range(4):
-        basis[np.arange(length), start + k] = weights[:, k]
-    basis.setflags(write=False)
-    return basis
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
+    start.setflags(write=False)
+    weights.setflags(write=False)
+    return start, weights
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float | tuple[float, float]) -> Field:
     """Smooth noise, [H, W], mean about 0 and deviation about 1; `cell` is the feature size in pixels (y, x)."""
     cell_y, cell_x = cell if isinstance(cell, tuple) else (cell, cell)
-    rows = _spline_basis(shape[0], max(cell_y, 1.0)) if cell_y > 1 else None
-    columns = _spline_basis(shape[1], max(cell_x, 1.0)) if cell_x > 1 else None
-    knots = (shape[0] if rows is None else rows.shape[1], shape[1] if columns is None else columns.shape[1])
-    values: Field = rng.standard_normal(knots)
+    rows = _taps(shape[0], cell_y) if cell_y > 1 else None
+    columns = _taps(shape[1], cell_x) if cell_x > 1 else None
+    knots = (
+        shape[0] if rows is None else int(rows[0][-1]) + 4,
+        shape[1] if columns is None else int(columns[0][-1]) + 4,
+    )
+    values = np.asarray(rng.standard_normal(knots), dtype=np.float64)
     # A cubic B-spline averages its knots: 0.692 is the deviation that is left along one axis.
-    if rows is not None:
-        values = rows @ values / 0.692
+    # Sums of four taps, not a matrix product: BLAS would add in an order of the machine's own.
     if columns is not None:
-        values = values @ columns.T / 0.692
+        start, weights = columns
+        values = sum_taps([values[:, start + k] * weights[k] for k in range(4)]) / 0.692
+    if rows is not None:
+        start, weights = rows
+        values = sum_taps([values[start + k] * weights[k][:, None] for k in range(4)]) / 0.692
     return values
+
+
+def sum_taps(parts: list[Field]) -> Field:
+    """Add up, in place of the first."""
+    total = parts[0]
+    for part in parts[1:]:
+        total += part
+    return total
 
 
 def fractal(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[float, ...], gain: float = 0.6) -> Field:
@@ -61,7 +73,7 @@ def fractal(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[float
         weight = gain**octave
         total += weight * noise(rng, shape, cell)
         power += weight**2
-    return total / np.sqrt(power)
+    return np.asarray(total / np.sqrt(power))
 
 
 def blur(field: Field, sigma: float) -> Field:
@@ -72,10 +84,10 @@ def blur(field: Field, sigma: float) -> Field:
     return np.asarray(cv2.GaussianBlur(field, (size, size), sigma, borderType=cv2.BORDER_REFLECT), dtype=np.float64)
 
 
-def smoothstep(value: Field, low: float, high: float) -> Field:
+def smoothstep(value: Field, low: float | Field, high: float | Field) -> Field:
     """Smooth ramp from 0 at `low` to 1 at `high` (`low` above `high` falls instead)."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
 def grid(shape: tuple[int, int]) -> tuple[Field, Field]:
@@ -95,7 +107,10 @@ def rounded_box(x: Field, y: Field, half_width: float, half_height: float, radiu
 def window(shape: tuple[int, int], x0: float, y0: float, x1: float, y1: float) -> Window:
     """Return the part of a field of `shape` that covers the box, cut at the field's border (never empty)."""
     top, left = min(max(int(np.floor(y0)), 0), shape[0] - 1), min(max(int(np.floor(x0)), 0), shape[1] - 1)
-    bottom, right = max(min(int(np.ceil(y1)) + 1, shape[0]), top + 1), max(min(int(np.ceil(x1)) + 1, shape[1]), left + 1)
+    bottom, right = (
+        max(min(int(np.ceil(y1)) + 1, shape[0]), top + 1),
+        max(min(int(np.ceil(x1)) + 1, shape[1]), left + 1),
+    )
     return Window(slice(top, bottom), slice(left, right))
 
 

@@ -68,14 +68,41 @@ def claim(root: Path, kind: str, fixed: Mapping[str, object], amounts: Mapping[s
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def check_count(what: str, value: int, low: int, high: int) -> None:
+    """Raise `DataError` unless `value` is a whole number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise DataError(
+            f"The number of {what} cannot be met", expected=f"a whole number, {low} to {high}", got=repr(value)
+        )
+
+
+def check_amounts(what: str, per_class: int | Mapping[str, int], classes: Sequence[str]) -> dict[str, int]:
+    """Return how many of each class are asked for, in the order of `classes`, none left at zero.
+
+    Raises `DataError` for unknown classes, for numbers that are none and where nothing is asked for.
+    """
+    if not isinstance(per_class, Mapping):
+        check_count(f"{what} per class", per_class, 1, 999)
+        return dict.fromkeys(classes, per_class)
+    for name, count in per_class.items():
+        if name not in classes:
+            raise DataError("Unknown class", expected=f"some of {', '.join(classes)}", got=repr(name))
+        check_count(f"{what} of class {name}", count, 0, 999)
+    amounts = {name: per_class[name] for name in classes if per_class.get(name, 0)}
+    if not amounts:
+        raise DataError(f"No {what} are asked for", expected="at least one of one class")
+    return amounts
+
+
 def write_jpeg(path: Path, image: NDArray[np.uint8], quality: int = 92) -> None:
     """Write [H, W, 3] uint8 RGB as JPEG."""
     _write(path, ".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
-def write_mask(path: Path, mask: NDArray[np.uint8]) -> None:
-    """Write [H, W] uint8 as a grey PNG."""
-    _write(path, ".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 6])
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write [H, W, 3] uint8 RGB, or [H, W] uint8 grey, as PNG."""
+    pixels = image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
+    _write(path, ".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

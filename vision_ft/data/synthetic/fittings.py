@@ -110,8 +110,14 @@ def _screw_tone(design: np.random.Generator, rng: np.random.Generator) -> Field:
 
 
 def _cross_screw(
-    design: np.random.Generator, rng: np.random.Generator, maps: PartMaps, item: Fitting, area: Window, x: Field,
-    y: Field, distance: Field,
+    design: np.random.Generator,
+    rng: np.random.Generator,
+    maps: PartMaps,
+    item: Fitting,
+    area: Window,
+    x: Field,
+    y: Field,
+    distance: Field,
 ) -> None:
     u, radius = maps.unit, item.radius
     cover = smoothstep(distance, radius + 0.6, radius - 0.6)
@@ -126,8 +132,14 @@ def _cross_screw(
 
 
 def _socket_screw(
-    design: np.random.Generator, rng: np.random.Generator, maps: PartMaps, item: Fitting, area: Window, x: Field,
-    y: Field, distance: Field,
+    design: np.random.Generator,
+    rng: np.random.Generator,
+    maps: PartMaps,
+    item: Fitting,
+    area: Window,
+    x: Field,
+    y: Field,
+    distance: Field,
 ) -> None:
     u, radius = maps.unit, item.radius
     cover = smoothstep(distance, radius + 0.6, radius - 0.6)
@@ -139,8 +151,14 @@ def _socket_screw(
 
 
 def _hex_bolt(
-    design: np.random.Generator, rng: np.random.Generator, maps: PartMaps, item: Fitting, area: Window, x: Field,
-    y: Field, distance: Field,
+    design: np.random.Generator,
+    rng: np.random.Generator,
+    maps: PartMaps,
+    item: Fitting,
+    area: Window,
+    x: Field,
+    y: Field,
+    distance: Field,
 ) -> None:
     u, radius = maps.unit, item.radius
     washer = smoothstep(distance, radius + 0.6, radius - 0.6)
@@ -160,8 +178,14 @@ def _hexagon(x: Field, y: Field, turn: float) -> Field:
 
 
 def _rivet(
-    design: np.random.Generator, rng: np.random.Generator, maps: PartMaps, item: Fitting, area: Window, x: Field,
-    y: Field, distance: Field,
+    design: np.random.Generator,
+    rng: np.random.Generator,
+    maps: PartMaps,
+    item: Fitting,
+    area: Window,
+    x: Field,
+    y: Field,
+    distance: Field,
 ) -> None:
     u, radius = maps.unit, item.radius
     cover = smoothstep(distance, radius * 0.85 + 0.6, radius * 0.85 - 0.6)
@@ -171,8 +195,14 @@ def _rivet(
 
 
 def _plug(
-    design: np.random.Generator, rng: np.random.Generator, maps: PartMaps, item: Fitting, area: Window, x: Field,
-    y: Field, distance: Field,
+    design: np.random.Generator,
+    rng: np.random.Generator,
+    maps: PartMaps,
+    item: Fitting,
+    area: Window,
+    x: Field,
+    y: Field,
+    distance: Field,
 ) -> None:
     u, radius = maps.unit, item.radius
     cover = smoothstep(distance, radius + 0.6, radius - 0.6)
@@ -183,8 +213,14 @@ def _plug(
 
 
 def _snap(
-    design: np.random.Generator, rng: np.random.Generator, maps: PartMaps, item: Fitting, area: Window, x: Field,
-    y: Field, distance: Field,
+    design: np.random.Generator,
+    rng: np.random.Generator,
+    maps: PartMaps,
+    item: Fitting,
+    area: Window,
+    x: Field,
+    y: Field,
+    distance: Field,
 ) -> None:
     u, radius = maps.unit, item.radius
     cover = smoothstep(distance, radius + 0.6, radius - 0.6)
@@ -194,8 +230,14 @@ def _snap(
 
 
 def _button(
-    design: np.random.Generator, rng: np.random.Generator, maps: PartMaps, item: Fitting, area: Window, x: Field,
-    y: Field, distance: Field,
+    design: np.random.Generator,
+    rng: np.random.Generator,
+    maps: PartMaps,
+    item: Fitting,
+    area: Window,
+    x: Field,
+    y: Field,
+    distance: Field,
 ) -> None:
     u, radius = maps.unit, item.radius
     cover = smoothstep(distance, radius + 0.6, radius - 0.6)

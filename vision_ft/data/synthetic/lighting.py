@@ -126,4 +126,4 @@ def _shadow(height: Field, unit: float, azimuth: float, elevation: float) -> Fie
         source = slice(max(0, dy), rows - max(0, -dy)), slice(max(0, dx), columns - max(0, -dx))
         over = height[source] - height[to] - np.hypot(dx, dy) * rise
         np.maximum(blocked[to], over, out=blocked[to])
-    return 1 - 0.85 * blur(np.minimum(blocked / (0.6 * unit), 1), 0.7 * unit)
+    return np.asarray(1 - 0.85 * blur(np.minimum(blocked / (0.6 * unit), 1), 0.7 * unit))

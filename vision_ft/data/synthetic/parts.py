@@ -84,12 +84,31 @@ def _shots(
         radiance = sample(shade(maps, light, pose.turn, area), x_in, y_in)
         level = float(np.clip(0.20 * 2 ** rng.normal(0, 0.42), 0.08, 0.45))
         image = expose(rng, radiance, camera, level)
-        masks = [sample(cover, x, y) > _COVERED for cover in covers]
+        masks = [_seen(cover, x, y) for cover in covers]
         mask = np.zeros(size, dtype=np.uint8)
         for covered in masks:
             mask[covered] = 255
         boxes = tuple(box_of(covered) for covered in masks if covered.any())
         yield RenderedShot(image, mask, boxes, target, part, shot, surface, camera.name)
+
+
+def _draw(rng: np.random.Generator, maps: PartMaps, target: str) -> Field:
+    """Put one defect on a part and return its extent; one that fell into a hole is drawn again elsewhere."""
+    cover = np.zeros(maps.shape)
+    for _ in range(8):
+        cover = DRAW[target](rng, maps, float(rng.uniform(0.3, 1.0)))
+        if (cover > _COVERED).sum() >= 40 * maps.unit**2:
+            break
+    return cover
+
+
+def _seen(cover: Field, x: Field, y: Field) -> NDArray[np.bool_]:
+    """Where a defect of extent `cover` on the canvas shows among the points (x, y)."""
+    seen = np.zeros(x.shape, dtype=np.bool_)
+    x0, y0, x1, y1 = box_of(cover > 0)
+    near = (x > x0 - 1) & (x < x1) & (y > y0 - 1) & (y < y1)
+    seen[near] = sample(cover, x[near], y[near]) > _COVERED
+    return seen
 
 
 def build_part(
@@ -109,7 +128,7 @@ def build_part(
             mount(stream(seed, "design", surface, "fitting"), rng, maps, item)
     if target in DRAW:
         for _ in range(int(flaw.choice([1, 2], p=[0.8, 0.2]))):
-            cover = DRAW[target](flaw, maps, float(flaw.uniform(0.3, 1.0)))
+            cover = _draw(flaw, maps, target)
             maps.taken = np.maximum(maps.taken, cover)
             covers.append(cover)
     dust(stream(seed, part, "dust"), maps)

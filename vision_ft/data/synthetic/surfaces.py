@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from vision_ft.data.synthetic.files import claim, write_jpeg, write_mask, write_table
+from vision_ft.data.synthetic.files import check_amounts, check_count, claim, write_jpeg, write_png, write_table
 from vision_ft.data.synthetic.maps import CLASSES, DEFECTS, SURFACES
 from vision_ft.data.synthetic.parts import check, check_size, render_part
 from vision_ft.errors import DataError
@@ -43,7 +43,7 @@ def generate_surfaces(
     more parts adds to the set and changes no picture. Raises `DataError` for arguments
     that cannot be met and for a folder that holds something else.
     """
-    amounts = _amounts(parts_per_class)
+    amounts = check_amounts("parts", parts_per_class, CLASSES)
     check_size(size)
     if not surfaces:
         raise DataError("No surface is asked for", expected=f"some of {', '.join(SURFACES)}")
@@ -62,7 +62,7 @@ def generate_surfaces(
             name = f"{target}/{part}_s{shot.shot}"
             path = f"images/{name}.jpg"
             write_jpeg(root / path, shot.image)
-            write_mask(root / f"masks/{name}.png", shot.mask)
+            write_png(root / f"masks/{name}.png", shot.mask)
             samples.append((path, target, part, part, surface, shot.camera))
             boxes.extend((path, target, *box) for box in shot.boxes)
         if progress is not None:
@@ -70,25 +70,3 @@ def generate_surfaces(
     write_table(root / "samples.csv", ("path", "target", "part", "group", "surface", "camera"), samples)
     write_table(root / "boxes.csv", ("path", "class", "x_min", "y_min", "x_max", "y_max"), boxes)
     return root
-
-
-def _amounts(parts_per_class: int | Mapping[str, int]) -> dict[str, int]:
-    """Return the number of parts of each class, in the order of `CLASSES`."""
-    if not isinstance(parts_per_class, Mapping):
-        check_count("parts per class", parts_per_class, 1, 999)
-        return dict.fromkeys(CLASSES, parts_per_class)
-    for target, count in parts_per_class.items():
-        check(target, CLASSES, "defect class")
-        check_count(f"parts of class {target}", count, 0, 999)
-    amounts = {target: parts_per_class[target] for target in CLASSES if parts_per_class.get(target, 0)}
-    if not amounts:
-        raise DataError("No part is asked for", expected="at least one part of one class")
-    return amounts
-
-
-def check_count(what: str, value: int, low: int, high: int) -> None:
-    """Raise `DataError` unless `value` is a whole number from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise DataError(
-            f"The number of {what} cannot be met", expected=f"a whole number, {low} to {high}", got=repr(value)
-        )

@@ -25,7 +25,7 @@ from vision_ft.evaluation.report.rows import class_rows, flattery_rows, key_figu
 from vision_ft.evaluation.report.scores import score_chart
 from vision_ft.evaluation.report.unknowns import unknowns
 from vision_ft.evaluation.table import PredictionTable
-from vision_ft.evaluation.verdicts import judge
+from vision_ft.evaluation.verdicts import judge_decisions
 
 REPORT = "report.html"
 _VERDICTS = {
@@ -57,11 +57,14 @@ def write_report(
     that the thresholds were set on (then its cross-fitted findings are shown). With a
     `predictor` the misclassified images are shown with their heatmap; `images` and `overlay`
     give a path's picture without and with the evidence in its place. An image that cannot be
-    read is named without a picture. `curves` has one row an epoch (see `curves.learning_curves`).
+    read is named without a picture. Without `flattery`, the one that the bundle keeps is shown.
+    `curves` has one row an epoch (see `curves.learning_curves`).
     """
     if predictor is not None:
         pictures = Pictures(predictor)
         images, overlay = images or pictures.image, overlay or pictures.overlay
+    if flattery is None and isinstance(manifest.metrics.get("flattery"), Mapping):
+        flattery = Flattery.from_json(manifest.metrics["flattery"])
     environment = Environment(
         loader=PackageLoader("vision_ft.evaluation.report", ""),
         autoescape=True,
@@ -70,6 +73,7 @@ def write_report(
         lstrip_blocks=True,
     )
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    environment.filters["unbroken"] = lambda text: str(text).replace(" %", "\u00a0%")
     page = environment.get_template("report.html.j2").render(
         style=Markup(style),
         title=title or f"{manifest.name} on parts that it has not seen",
@@ -100,7 +104,7 @@ def _objective(manifest: Manifest, table: PredictionTable, summary: Mapping[str,
         # Judged at the final thresholds, the parts that these were chosen on would flatter.
         verdict, findings = set_here["verdict"], tuple(set_here["findings"])
     else:
-        verdict, findings = judge(table, objective)
+        verdict, findings = judge_decisions(table, objective)
     if verdict == "no objective":
         findings = tuple(manifest.findings) or findings
     return {

@@ -1,12 +1,13 @@
 """Backbone, statistics pooling over its deep stages, and one linear layer.
 
-Every deep stage is pooled to its mean, maximum and standard deviation: a small defect moves
-the maximum and the deviation of a texture's features far more than their mean. A linear
-layer over pooled maps keeps each location's share of a logit exact (see `evidence`).
+Every deep stage is pooled to statistics over its locations, by default maximum and standard
+deviation: a small defect moves those of a texture's features far more than their mean. A
+linear layer over pooled maps keeps each location's share of a logit exact (see `evidence`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,12 +38,15 @@ class PooledClassifier(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, backbone: Backbone, classes: int, *, taps: int, dropout: float) -> None:
+    def __init__(
+        self, backbone: Backbone, classes: int, *, taps: int, statistics: Sequence[str], dropout: float
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         channels = backbone.info.channels[-taps:]
         self.taps = len(channels)
-        width = 3 * sum(channels)
+        self.statistics = tuple(dict.fromkeys(statistics))
+        width = len(self.statistics) * sum(channels)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(width, classes)
         nn.init.zeros_(self.classifier.weight)
@@ -57,8 +61,8 @@ class PooledClassifier(nn.Module):
 
     def pool(self, images: Tensor) -> Pooled:
         """Standardised pooled features of RGB images, float [N, 3, H, W] in [0, 255]."""
-        maps = self.backbone(images).maps[-self.taps :]
-        pooled = torch.cat([statistics(one) for one in maps], dim=1)
+        maps = self.backbone.maps(images)[-self.taps :]
+        pooled = torch.cat([_STATISTICS[name](one) for one in maps for name in self.statistics], dim=1)
         return Pooled((pooled - self.mean) * self.scale, maps)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -80,54 +84,74 @@ class PooledClassifier(nn.Module):
     def evidence(self, pooled: Pooled) -> Tensor:
         """Share of each location in each class's logit, float [N, classes, h, w] on the finest stage's grid.
 
-        The shares sum exactly to the logit without its bias: a mean's share lies evenly on
-        its locations' values, a maximum's on the location that holds it, and a deviation's
-        on the squared distance to the mean.
+        The shares sum exactly to the logit without its bias (of standardised features): a
+        mean's share is each location's own value, a maximum's lies on the location that
+        holds it, and a deviation's on the squared distances to the mean.
         """
         finest = max((one.shape[-2:] for one in pooled.maps), key=lambda s: s[0] * s[1])
         weight = self.classifier.weight * self.scale
         total: Tensor | None = None
         start = 0
         for one in pooled.maps:
-            channels = one.shape[1]
-            parts = [weight[:, start + k * channels : start + (k + 1) * channels] for k in range(3)]
-            means = [self.mean[start + k * channels : start + (k + 1) * channels].view(1, -1, 1, 1) for k in range(3)]
-            start += 3 * channels
-            share = self._shares(one, parts, means)
+            end = start + len(self.statistics) * one.shape[1]
+            share = self._shares(one, weight[:, start:end], self.mean[start:end])
+            start = end
             if one.shape[-2:] != finest:
-                exact = total_of(share)
+                exact = _total(share)
                 ratio = (one.shape[-2] * one.shape[-1]) / (finest[0] * finest[1])
                 share = F.interpolate(share, size=(int(finest[0]), int(finest[1])), mode="nearest") * ratio
                 if finest[0] % one.shape[-2] or finest[1] % one.shape[-1]:
                     # Where the grids do not divide evenly some cells are repeated more often than others.
-                    share = share + (exact - total_of(share)) / (finest[0] * finest[1])
+                    share = share + (exact - _total(share)) / (finest[0] * finest[1])
             total = share if total is None else total + share
         assert total is not None
         return total
 
-    @staticmethod
-    def _shares(one: Tensor, parts: list[Tensor], means: list[Tensor]) -> Tensor:
-        area = one.shape[-2] * one.shape[-1]
-        average = one.mean(dim=(2, 3), keepdim=True)
-        highest = one.amax(dim=(2, 3), keepdim=True)
-        squares = (one - average).square()
-        deviation = (squares.mean(dim=(2, 3), keepdim=True) + _EPS).sqrt()
-        holds = (one == highest).to(one.dtype)
-        at_mean = (one - means[0]) / area
-        at_max = holds / holds.sum(dim=(2, 3), keepdim=True) * (highest - means[1])
-        at_deviation = (squares + _EPS) / (area * deviation * deviation) * (deviation - means[2])
-        values = torch.cat([at_mean, at_max, at_deviation], dim=1)
-        return F.conv2d(values, torch.cat(parts, dim=1)[:, :, None, None])
+    def _shares(self, one: Tensor, weight: Tensor, mean: Tensor) -> Tensor:
+        """Shares of one stage; they sum to the weighted, centred statistics."""
+        channels = one.shape[1]
+        shares = []
+        for number, name in enumerate(self.statistics):
+            centre = mean[number * channels : (number + 1) * channels].view(1, -1, 1, 1)
+            if name == "mean":
+                shares.append((one - centre) / (one.shape[-2] * one.shape[-1]))
+            else:
+                value = _STATISTICS[name](one)[:, :, None, None]
+                shares.append(_LOCATIONS[name](one, value) * (value - centre))
+        return F.conv2d(torch.cat(shares, dim=1), weight[:, :, None, None])
 
 
-def total_of(maps: Tensor) -> Tensor:
-    """Sum over the locations, keeping the dimensions."""
+def _mean(features: Tensor) -> Tensor:
+    return features.mean(dim=(2, 3))
+
+
+def _maximum(features: Tensor) -> Tensor:
+    return features.amax(dim=(2, 3))
+
+
+def _deviation(features: Tensor) -> Tensor:
+    centred = features - features.mean(dim=(2, 3), keepdim=True)
+    return (centred.square().mean(dim=(2, 3)) + _EPS).sqrt()
+
+
+def _at_maximum(features: Tensor, highest: Tensor) -> Tensor:
+    holds = (features == highest).to(features.dtype)
+    return holds / _total(holds)
+
+
+def _by_distance(features: Tensor, _: Tensor) -> Tensor:
+    squares = (features - features.mean(dim=(2, 3), keepdim=True)).square() + _EPS
+    return squares / _total(squares)
+
+
+def _total(maps: Tensor) -> Tensor:
     return maps.sum(dim=(2, 3), keepdim=True)
 
 
-def statistics(features: Tensor) -> Tensor:
-    """Mean, maximum and standard deviation over the locations, float [N, 3 C] of a map [N, C, h, w]."""
-    average = features.mean(dim=(2, 3))
-    centred = features - average[:, :, None, None]
-    deviation = (centred.square().mean(dim=(2, 3)) + _EPS).sqrt()
-    return torch.cat([average, features.amax(dim=(2, 3)), deviation], dim=1)
+_STATISTICS: dict[str, Callable[[Tensor], Tensor]] = {"mean": _mean, "max": _maximum, "deviation": _deviation}
+"""From a map [N, C, h, w] to one value a channel [N, C]."""
+_LOCATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "max": _at_maximum,
+    "deviation": _by_distance,
+}
+"""Each location's share of that value, [N, C, h, w], summing to one over the locations; a mean has a value at each."""

@@ -16,11 +16,11 @@ from vision_ft.bundle.classes import ClassInfo
 from vision_ft.data.index import Sample
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.augmentation import build_augmentation
-from vision_ft.tasks.classify.dataset import ClassifyDataset
+from vision_ft.tasks.classify.dataset import ClassifyDataset, Variation
 from vision_ft.tasks.classify.graph import ClassifyGraph
 from vision_ft.tasks.classify.module import ClassifyModule
 from vision_ft.tasks.classify.network import PooledClassifier
-from vision_ft.tasks.classify.probe import fit_classifier, pooled_features
+from vision_ft.tasks.classify.probe import choose_penalty, fit_classifier, pooled_features, probe_views
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.images import PlacedImages
 from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed, sample_weights
@@ -34,12 +34,11 @@ class ClassifyTask:
     def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
         """Training and validation loaders; the images are cached by this call."""
         recipe = data.recipe
-        square = data.spec.height == data.spec.width
-        pipeline = build_augmentation(recipe.augment, square=square)
+        variation = _variation(data)
         train = _cached(data.train, data, recipe.data.cache_mb)
         weights = sample_weights(data.train) if recipe.task.imbalance == "sampler" else None
         sampler = EpochSampler(len(train), seed=recipe.seed, weights=weights)
-        loader = _loader(ClassifyDataset(train, data.classes, pipeline), sampler, data)
+        loader = _loader(ClassifyDataset(train, data.classes, variation), sampler, data)
         if not data.val:
             return loader, None
         room = recipe.data.cache_mb - train.cached * data.spec.height * data.spec.width * 3 // 2**20
@@ -56,7 +55,7 @@ class ClassifyTask:
         layers = len(backbone.layers())
         share = 1.0 if recipe.trainer.backbone_lr == 0 else recipe.trainer.freeze_layers
         backbone.freeze(round(share * layers))
-        network = PooledClassifier(backbone, len(data.classes), taps=recipe.task.taps, dropout=recipe.task.dropout)
+        network = _network(data, backbone, recipe.task.dropout)
         counts = [sum(s.targets[0] == c.id for s in data.train) for c in data.classes]
         prior = [count / len(data.train) for count in counts]
         return ClassifyModule(network, recipe, data.classes, prior=prior, steps=steps)
@@ -68,50 +67,40 @@ class ClassifyTask:
         recipe = data.recipe
         dataset = train.dataset
         assert isinstance(dataset, ClassifyDataset)
-        plain = ClassifyDataset(dataset.images, data.classes, None)
-        device = module.device
-        passes = []
-        for copy in range(max(1, recipe.task.probe_views)):
-            source = plain if copy == 0 else dataset
-            seed = derive_seed(recipe.seed, "probe", copy)
-            passes.append(
-                pooled_features(module.network, source, seed=seed, batch_size=recipe.trainer.batch_size, device=device)
-            )
-        features = torch.cat(passes)
-        before = (module.network.mean.clone(), module.network.scale.clone())
-        module.network.fit_standardisation(features)
-        features = (features / before[1].cpu() + before[0].cpu() - module.network.mean.cpu()) * (
-            module.network.scale.cpu()
-        )
-        if not recipe.task.probe_views:
+        views = probe_views(module.network, dataset, data, device=module.device)
+        module.network.fit_standardisation(views.features)
+        if not recipe.task.probe:
             return
-        targets = torch.tensor(dataset.targets).repeat(len(passes))
-        weights = sample_weights(data.train)
-        if recipe.task.imbalance != "sampler":
-            weights[:] = 1.0
-        loss = fit_classifier(
-            module.network,
-            features,
-            targets,
-            np.tile(weights, len(passes)),
-            penalty=recipe.task.probe_penalty,
-            smoothing=recipe.task.label_smoothing,
-        )
-        say(f"linear probe on {len(features)} views of {len(dataset)} images: loss {loss:.3f}")
+        features = views.standardised(module.network)
+        targets = torch.tensor(dataset.targets)[torch.from_numpy(views.rows)]
+        penalty = recipe.task.probe_penalty
+        if penalty == "auto":
+            groups = sorted({sample.group for sample in data.train})
+            numbers = {group: derive_seed(recipe.seed, "penalty", group) % 3 for group in groups}
+            folds = np.array([numbers[data.train[row].group] for row in views.rows], dtype=np.int64)
+            # Augmented views only take time here, and may show a part of another fold.
+            plain = slice(0, len(dataset))
+            penalty = choose_penalty(
+                features[plain], targets[plain], views.weights[plain], folds[plain], classes=len(data.classes)
+            )
+        smoothing = recipe.task.label_smoothing
+        loss = fit_classifier(module.network, features, targets, views.weights, penalty=penalty, smoothing=smoothing)
+        say(f"linear probe on {len(features)} views of {len(dataset)} images: penalty {penalty:g}, loss {loss:.3f}")
 
     def views_before(self, recipe: Recipe) -> float:
-        """The views of the linear probe, and one for standardising where there is no probe."""
-        return float(max(1, recipe.task.probe_views))
+        """The probe's passes, or the one for standardising where there is no probe."""
+        if not recipe.task.probe:
+            return 1.0
+        return (2.0 if recipe.augment.flip_horizontal > 0 else 1.0) + recipe.task.probe_draws
 
     def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
         """Pooled features of the pretrained backbone, float32 [N, F]."""
-        taps = data.recipe.task.taps
-        network = PooledClassifier(backbone, len(data.classes), taps=taps, dropout=0.0)
+        network = _network(data, backbone, 0.0)
         images = _cached(samples, data, data.recipe.data.cache_mb)
         dataset = ClassifyDataset(images, data.classes, None)
         device = next(backbone.parameters()).device
-        size = data.recipe.trainer.batch_size
-        found = pooled_features(network, dataset, seed=0, batch_size=size, device=device)
+        every = [(row, 0) for row in range(len(dataset))]
+        found = pooled_features(network, dataset, every, batch_size=data.recipe.trainer.batch_size, device=device)
         return np.asarray(found.numpy(), dtype=np.float32)
 
     def exportable(self, module: ClassifyModule, *, temperature: float, heatmap: bool) -> Exportable:
@@ -134,6 +123,33 @@ class ClassifyTask:
             return {name: count / len(samples) for name, count in counts.items()}
         present = sum(count > 0 for count in counts.values())
         return {name: (1.0 / present if count else 0.0) for name, count in counts.items()}
+
+
+def _variation(data: FitData) -> Variation:
+    section = data.recipe.augment
+    square = data.spec.height == data.spec.width
+    light = section.model_copy(
+        update={
+            "flip_horizontal": 0.0,
+            "flip_vertical": 0.0,
+            "rotate_90": 0.0,
+            "rotate_degrees": 0.0,
+            "shift": 0.0,
+            "scale": (1.0, 1.0),
+        }
+    )
+    return Variation(
+        build_augmentation(section, square=square),
+        build_augmentation(light, square=square),
+        data.recipe.task.transplant if data.recipe.data.masks and section.preset != "none" else 0.0,
+    )
+
+
+def _network(data: FitData, backbone: Backbone, dropout: float) -> PooledClassifier:
+    options = data.recipe.task
+    return PooledClassifier(
+        backbone, len(data.classes), taps=options.taps, statistics=options.statistics, dropout=dropout
+    )
 
 
 def _cached(samples: Sequence[Sample], data: FitData, cache_mb: int) -> PlacedImages:

@@ -91,6 +91,21 @@ def test_one_panel_a_measure_with_both_sides() -> None:
     )
 
 
+def test_each_fit_has_lines_of_its_own_and_the_final_one_stands_out() -> None:
+    rows = [
+        {"fit": fit, "epoch": e, "train/loss": 1 / e, "val/loss": 1.0 + 0.3 * e * (fit == "fold-1")}
+        for fit in ("fold-0", "fold-1", "final")
+        for e in (1, 2, 3, 4)
+    ]
+    (panel,) = learning_curves(rows)
+    kinds = [one.attrib["class"] for one in parsed(panel).iter("polyline")]
+    assert kinds.count("curve val faint") == 2
+    assert kinds.count("curve val") == 1
+    found = overfitting(rows)
+    assert found is not None
+    assert "(fold-1)" in found
+
+
 def test_learning_by_heart_is_said() -> None:
     falling = [{"train_loss": 1 / e, "val_loss": 1 / e} for e in range(1, 8)]
     rising = [{"train_loss": 1 / e, "val_loss": 1.0 + 0.2 * abs(e - 2)} for e in range(1, 8)]

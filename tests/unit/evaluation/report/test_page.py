@@ -45,7 +45,7 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.tags: list[str] = []
         self.ids: set[str] = set()
-        self.feed(text)
+        self.feed(text.replace("\u00a0", " "))
         self.close()
         assert self.open == []
 
@@ -172,6 +172,13 @@ def test_training_images_are_warned_of_at_the_top(manifest: Manifest, make_table
     page, _ = render(tmp_path, manifest, make_table([0, 1], np.eye(4)[:2].tolist(), seen=[True, False]))
     assert "1 of 2 images were used to train this model." in page.text
     assert page.text.index("were used to train") < page.text.index("Key figures")
+
+
+def test_the_flattery_that_the_bundle_keeps_is_shown(manifest: Manifest, make_table: MakeTable, tmp_path: Path) -> None:
+    kept = manifest.model_copy(update={"metrics": {"flattery": FLATTERY.to_json()}})
+    page, _ = render(tmp_path, kept, make_table([0, 1], np.eye(4)[:2].tolist()))
+    assert "flattery" in page.ids
+    assert "Left out, for they have a single group: c9" in page.text
 
 
 def test_names_cannot_break_the_page(manifest: Manifest, make_table: MakeTable, tmp_path: Path) -> None:

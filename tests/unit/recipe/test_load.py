@@ -1,0 +1,133 @@
+"""YAML, dotted overrides and plain Python are one tree, and a written recipe is read back as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from vision_ft.errors import RecipeError
+from vision_ft.recipe import Recipe, dump_recipe, load_recipe
+from vision_ft.recipe.load import find_recipe, valid_keys
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_file_overrides_and_python_give_the_same_tree(tmp_path: Path) -> None:
+    file = _write(tmp_path, "seed: 4\ntrainer:\n  max_epochs: 5\n  batch_size: 8\ninput: {region: {top: 0.25}}\n")
+    dotted = {"seed": 4, "trainer.max_epochs": 5, "trainer.batch_size": 8, "input.region.top": 0.25}
+    nested = {"seed": 4, "trainer": {"max_epochs": 5, "batch_size": 8}, "input": {"region": {"top": 0.25}}}
+
+    assert load_recipe(file) == load_recipe(None, dotted) == load_recipe(None, nested)
+    assert load_recipe(file) == Recipe.model_validate(nested)
+
+
+def test_overrides_win_over_the_file_and_leave_its_other_keys(tmp_path: Path) -> None:
+    file = _write(tmp_path, "trainer: {max_epochs: 5, batch_size: 8}\ndata: {card: sample}\n")
+    recipe = load_recipe(file, {"trainer": {"max_epochs": 9}, "data.card": None})
+    assert (recipe.trainer.max_epochs, recipe.trainer.batch_size, recipe.data.card) == (9, 8, None)
+
+
+def test_a_bare_task_is_the_task_with_its_defaults(tmp_path: Path) -> None:
+    assert load_recipe(_write(tmp_path, "task: classify\n")) == Recipe()
+
+
+@pytest.mark.parametrize("override", [{"task.taps": 2}, {"task": {"taps": 2}}])
+def test_options_can_be_laid_over_a_bare_task(tmp_path: Path, override: dict[str, Any]) -> None:
+    assert load_recipe(_write(tmp_path, "task: classify\n"), override).task.taps == 2
+
+
+def test_a_bare_task_laid_over_a_section_keeps_its_options(tmp_path: Path) -> None:
+    assert load_recipe(_write(tmp_path, "task: {taps: 2}\n"), {"task": "classify"}).task.taps == 2
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "trainer:\n", "task:\ndata:\n  # root: here\naugment:\n"])
+def test_what_is_left_empty_has_its_defaults(tmp_path: Path, text: str) -> None:
+    assert load_recipe(_write(tmp_path, text)) == Recipe()
+
+
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    smoothing=st.floats(0, 0.99),
+    scale=st.floats(0.2, 5.0),
+    seconds=st.one_of(st.none(), st.floats(1e-3, 1e9)),
+    good=st.lists(st.text(min_size=1), max_size=3),
+    root=st.sampled_from([None, "images", "C:/Bilder/Prüfteile", "with space"]),
+    folds=st.sampled_from(["auto", 0, 2, 20]),
+)
+def test_a_written_recipe_is_read_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    smoothing: float,
+    scale: float,
+    seconds: float | None,
+    good: list[str],
+    root: str | None,
+    folds: int | str,
+) -> None:
+    recipe = load_recipe(
+        None,
+        {
+            "seed": seed,
+            "task.label_smoothing": smoothing,
+            "augment.scale": sorted((1.0, scale)),
+            "trainer.max_time": seconds,
+            "objective.good": good,
+            "data.root": root,
+            "split.folds": folds,
+        },
+    )
+    file = tmp_path_factory.getbasetemp() / "resolved.yaml"
+    dump_recipe(recipe, file)
+    assert load_recipe(file) == recipe
+
+
+def test_the_resolved_recipe_has_every_key() -> None:
+    def keys(tree: dict[str, Any], prefix: str = "") -> set[str]:
+        below = (keys(v, f"{prefix}{k}.") for k, v in tree.items() if isinstance(v, dict))
+        return {f"{prefix}{k}" for k in tree}.union(*below)
+
+    assert keys(Recipe().plain()) == set(valid_keys())
+
+
+def test_a_recipe_does_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Recipe().seed = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["classify_defects", "classify_defects.yaml", "configs/classify_defects.yaml"])
+def test_shipped_recipes_are_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe(name).name == "classify_defects.yaml"
+
+
+def test_a_file_of_that_name_wins_over_the_shipped_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "classify_defects.yaml").write_text("seed: 77\n", encoding="utf-8")
+    assert load_recipe("classify_defects.yaml").seed == 77
+
+
+def test_a_missing_file_of_somebody_is_not_replaced_by_a_shipped_one(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no such file"):
+        find_recipe(tmp_path / "mine" / "classify_defects.yaml")
+
+
+def test_a_misspelt_shipped_recipe_names_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"Did you mean classify_defects\?"):
+        find_recipe("clasify_defect")
+
+
+def test_an_unlike_name_lists_the_shipped_recipes_but_not_the_services_settings() -> None:
+    with pytest.raises(RecipeError, match="Shipped recipes: classify_defects, classify_signs") as raised:
+        find_recipe("zzz")
+    assert "serve" not in str(raised.value)
