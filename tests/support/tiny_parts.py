@@ -15,7 +15,9 @@ SIZE = (72, 80)
 """Height and width."""
 
 
-def tiny_part(kind: str, part: int, shot: int, size: tuple[int, int] = SIZE) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def tiny_part(
+    kind: str, part: int, shot: int, size: tuple[int, int] = SIZE
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """One picture of a part, uint8 RGB [H, W, 3], and its defect's mask, uint8 [H, W]."""
     rng = np.random.default_rng([sum(kind.encode()), part])
     coarse = rng.normal(130, 14, (9, 9, 3)).astype(np.float32)

@@ -77,10 +77,15 @@ def _preview(argv: Sequence[str]) -> int:
     parser.add_argument("--columns", type=int, default=5, help="augmented ones beside each (5)")
     flags = RecipeFlags(parser)
     found = parser.parse(argv)
+    if min(found.rows, found.columns) < 1:
+        raise UsageError(
+            "The preview", expected="at least one row and one column", got=f"{found.rows} by {found.columns}"
+        )
     from vision_ft.recipe.load import load_recipe
-    from vision_ft.training.preview import write_preview
 
     recipe = load_recipe(found.recipe, flags.given(found))
+    from vision_ft.training.preview import write_preview
+
     write_preview(recipe, found.out, rows=found.rows, columns=found.columns)
     console().print(f"written: {found.out}")
     return 0

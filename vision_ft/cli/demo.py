@@ -10,15 +10,17 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vision_ft.cli.console import at_terminal, console, speak, table
 from vision_ft.cli.parsing import Parser
 from vision_ft.cli.progress import progress_bar
-from vision_ft.cli.service import ask, serving
 from vision_ft.cli.tables import print_summary
-from vision_ft.data.index import Index, Sample
 from vision_ft.recipe.load import load_recipe
-from vision_ft.training import RunResult, train
+
+if TYPE_CHECKING:
+    from vision_ft.data.index import Sample
+    from vision_ft.training import RunResult
 
 _SAMPLE = Path("datasets/sample")
 _CARD = "sample"
@@ -37,6 +39,9 @@ def run(argv: Sequence[str]) -> int:
     found = parser.parse(argv)
     out = console()
     speak()
+    from vision_ft.cli.service import serving
+    from vision_ft.training import train
+
     root, card = (found.root, found.card) if found.root is not None else (_generated(), _CARD)
     out.rule("1  Fine-tune and judge on parts held back")
     recipe = load_recipe(
@@ -83,6 +88,9 @@ def _generated() -> Path:
 
 def _send(url: str, result: RunResult) -> None:
     """Send each image that was held back, and print what the service answered by class."""
+    from vision_ft.cli.service import ask
+    from vision_ft.data.index import Index
+
     samples: list[Sample] = list(Index.read(result.run / "index.parquet").in_split("test").samples())
     decisions: dict[str, Counter[str]] = {}
     right: Counter[str] = Counter()

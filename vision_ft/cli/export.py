@@ -8,6 +8,7 @@ from pathlib import Path
 from vision_ft.cli.console import console, speak
 from vision_ft.cli.parsing import Parser
 from vision_ft.cli.tables import print_summary
+from vision_ft.errors import UsageError
 
 
 def run(argv: Sequence[str]) -> int:
@@ -16,6 +17,8 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--flattery", action="store_true", help="also show what a split by image would have claimed")
     found = parser.parse(argv)
+    if not (found.run / "recipe.yaml").is_file():
+        raise UsageError(f"{found.run} is no run", expected="a folder that `vision-ft train` has written")
     speak()
     from vision_ft.training import export
 

@@ -35,6 +35,8 @@ def read_index(found: Any, *, good: tuple[str, ...] | None = None) -> Index:
     """The index that the data flags name; raises `UsageError` where they name none."""
     from vision_ft.data.load import load_index
 
+    if found.limit is not None and found.limit < 1:
+        raise UsageError("--data.limit_per_class", expected="at least 1", got=str(found.limit))
     if found.root is None and found.csv is None:
         raise UsageError("No images are named", remedy="Give their folder with --data.root DIR.")
     root = found.root if found.root is not None else found.csv.parent

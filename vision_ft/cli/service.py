@@ -1,6 +1,6 @@
 """A service in a process of its own, and a client for it: what the demo needs.
 
-The library does not import the service; it is started by its verb, as a person would.
+The library does not import the service; it is started as a program of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def serving(bundle: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "vision_ft.cli", "serve", str(bundle), "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "serving", str(bundle), "--host", "127.0.0.1", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     # A file, not a pipe: nobody would read the pipe while the service runs, and it would block when full.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from vision_ft.cli.console import at_terminal, console, speak
 from vision_ft.cli.parsing import Parser, RecipeFlags
 from vision_ft.cli.tables import print_summary
 from vision_ft.errors import UsageError
-from vision_ft.recipe.load import json_schema, load_recipe
+from vision_ft.recipe.load import json_schema, load_recipe, to_yaml
 
 
 def run(argv: Sequence[str]) -> int:
@@ -31,6 +29,8 @@ def run(argv: Sequence[str]) -> int:
         return 0
     if found.resume and found.run is None:
         raise UsageError("--resume", expected="--run DIR, the folder of the interrupted run")
+    if found.resume and not found.run.is_dir():
+        raise UsageError(f"--run {found.run}", expected="the folder of the interrupted run", got="no such folder")
     overrides = dict(flags.given(found))
     if found.from_scratch:
         overrides["model.pretrained"] = False
@@ -39,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError("--resume goes on with the run's own recipe", got=given, remedy="Leave them out.")
     recipe = load_recipe(found.recipe, overrides)
     if found.print_config:
-        print(yaml.safe_dump(recipe.plain(), sort_keys=False, allow_unicode=True), end="")
+        print(to_yaml(recipe), end="")
         return 0
     speak()
     from vision_ft.training import Interrupted, train

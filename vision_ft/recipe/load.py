@@ -63,7 +63,14 @@ def find_recipe(path: Path | str) -> Path:
 
 def dump_recipe(recipe: Recipe, path: Path) -> None:
     """Write the resolved recipe as YAML."""
-    path.write_text(yaml.safe_dump(recipe.plain(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    path.write_text(to_yaml(recipe), encoding="utf-8")
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The resolved recipe as YAML text that is read back as the same recipe."""
+    text = yaml.safe_dump(recipe.plain(), sort_keys=False, allow_unicode=True)
+    # PyYAML takes the character NEL for printable, and adds blanks behind it.
+    return yaml.safe_dump(recipe.plain(), sort_keys=False) if "\x85" in text else text
 
 
 def json_schema() -> str:

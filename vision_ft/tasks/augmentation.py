@@ -7,6 +7,7 @@ masks and boxes with the same geometry.
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 import cv2
@@ -76,5 +77,6 @@ def build_augmentation(section: AugmentSection, *, square: bool, boxes: bool = F
 
 def augment(pipeline: A.Compose, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     """One augmented image, uint8 of the same shape; the same seed gives the same pixels."""
-    pipeline.set_random_seed(seed)
+    # A seed would go to each step alike, and all would flip, turn and darken together: they share generators.
+    pipeline.set_random_state(np.random.default_rng([seed, 1]), random.Random(seed))
     return np.ascontiguousarray(pipeline(image=image)["image"])

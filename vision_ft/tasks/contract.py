@@ -62,6 +62,9 @@ class TorchTask(Protocol):
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> pl.LightningModule:
         """The module to be trained for `steps` steps."""
 
+    def settle(self, data: FitData, backbone: Backbone, say: Callable[[str], None]) -> Recipe:
+        """The recipe with what it leaves to the data decided, once for all fits of a run."""
+
     def warm_start(self, module: Any, data: FitData, train: DataLoader[Any], say: Callable[[str], None]) -> None:
         """What happens before the first step: a linear probe, say."""
 

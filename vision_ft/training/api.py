@@ -191,6 +191,8 @@ def _budget(
     data = replace(data, recipe=recipe)
     backbone = fresh_backbone(recipe)
     folder.say(backbone.info.why)
+    recipe = task.settle(data, backbone.to(training_device(recipe.trainer)), folder.say)
+    data = replace(data, recipe=recipe)
     speed = None
     if recipe.trainer.max_time is not None:
         loader, _ = task.loaders(data)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +42,7 @@ def _find_rate(recipe: Recipe, task: TorchTask, data: FitData) -> float:
     loader, _ = task.loaders(replace(data, val=()))
     module: Any = task.build(data, fresh_backbone(recipe), steps=_STEPS)
     module.lr = recipe.trainer.head_lr
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, _quiet():
         trainer = _trainer(recipe, Path(scratch))
         finder = Tuner(trainer).lr_find(module, loader, min_lr=1e-6, max_lr=1.0, num_training=_STEPS, update_attr=False)
         rate = finder.suggestion() if finder is not None else None
@@ -67,7 +70,7 @@ def _find_batch_size(recipe: Recipe, task: TorchTask, data: FitData) -> int:
     sized = _Sized(task, data)
     # More images a step than this are of no use to the few images that a defect has.
     largest = max(2, min(256, len(data.train)))
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, _quiet():
         found = Tuner(_trainer(recipe, Path(scratch))).scale_batch_size(
             module, datamodule=sized, mode="power", steps_per_trial=1, init_val=2, max_trials=largest.bit_length() - 1
         )
@@ -89,6 +92,15 @@ def _trainer(recipe: Recipe, folder: Path) -> pl.Trainer:
         enable_model_summary=False,
         default_root_dir=folder,
     )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning warns of what is meant to be so here: nothing is validated, and norms may be fixed."""
+    with warnings.catch_warnings():
+        for message in ("You defined a `validation_step`", r"Found \d+ module\(s\) in eval mode"):
+            warnings.filterwarnings("ignore", message)
+        yield
 
 
 def _with(recipe: Recipe, **values: Any) -> Recipe:

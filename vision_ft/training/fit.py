@@ -6,6 +6,7 @@ import logging
 import shutil
 import signal
 import threading
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from vision_ft.backbones import build_backbone
 from vision_ft.errors import MissingExtraError, TrainingError
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
+from vision_ft.tasks.sampling import derive_seed
 from vision_ft.training.budget import Deadline
 from vision_ft.training.curves import KeepCurves, read_curves, write_curves
 from vision_ft.training.devices import choose_precision, training_device
@@ -74,8 +76,15 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
     if recipe.trainer.compile:
         module.network = torch.compile(module.network)
     trainer = _trainer(recipe, plan, folder, say=say, bar=bar, chooses=plan.choose and val is not None)
+    # Lightning leaves modes as they are, and the probe and the judging have put all into evaluation.
+    module.train()
     try:
-        trainer.fit(module, train, val, ckpt_path=resumed, weights_only=False if resumed else None)
+        with warnings.catch_warnings():
+            # The start lies there already, and what a resumed fit goes on from.
+            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+            # The backbone keeps what is frozen there, normalisation statistics too.
+            warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
+            trainer.fit(module, train, val, ckpt_path=resumed, weights_only=False if resumed else None)
     except SystemExit:
         # Lightning turns Ctrl-C into an exit and switches SIGINT off; both are ours to decide.
         if threading.current_thread() is threading.main_thread():
@@ -154,6 +163,8 @@ def best_checkpoint(folder: Path) -> Path | None:
 
 def fresh_backbone(recipe: Recipe, *, pretrained: bool | None = None) -> Any:
     """The recipe's backbone with the weights that it starts from (or without, to load others)."""
+    # Without pretrained weights they are drawn here.
+    torch.manual_seed(derive_seed(recipe.seed, "backbone"))
     return build_backbone(
         recipe.model.backbone,
         pretrained=recipe.model.pretrained if pretrained is None else pretrained,
@@ -193,7 +204,8 @@ def _trainer(recipe: Recipe, plan: FitPlan, folder: Path, *, say: Any, bar: bool
         )
     )
     if section.ema_decay:
-        callbacks.append(EMAWeightAveraging(decay=section.ema_decay))
+        # Buffers are kept as they are: averaging constants (the mean of the pixels, say) lets rounding move them.
+        callbacks.append(EMAWeightAveraging(decay=section.ema_decay, use_buffers=False))
     if section.patience and chooses:
         mode = "min" if section.monitor == "loss" else "max"
         callbacks.append(EarlyStopping(monitor, patience=section.patience, mode=mode))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,11 @@ Run = Callable[..., Answer]
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in the test's own folder, on one thread, at a wide terminal."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VISION_FT_THREADS", "1")
     monkeypatch.setenv("COLUMNS", "200")
-    yield
 
 
 @pytest.fixture

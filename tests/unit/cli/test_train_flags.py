@@ -30,11 +30,13 @@ def test_flags_yaml_and_python_are_one_tree(run: Run, tmp_path: Path) -> None:
         "trainer: {max_time: 15m, max_epochs: 5}\naugment: {preset: light, scale: [0.9, 1.1]}\n",
         encoding="utf-8",
     )
-    flags = (
-        "--seed=3 --data.root images --data.limit_per_class 10 --objective.good a --objective.good b"
-        " --objective.max_escape_rate 0.01 --input.region.top 0.25 --input.window 0,4095 --model.pretrained false"
-        " --trainer.max_time 15m --trainer.max_epochs 5 --augment.preset light --augment.scale 0.9,1.1"
-    ).split()
+    flags = [
+        *("--seed=3", "--data.root", "images", "--data.limit_per_class", "10"),
+        *("--objective.good", "a", "--objective.good", "b", "--objective.max_escape_rate", "0.01"),
+        *("--input.region.top", "0.25", "--input.window", "0,4095", "--model.pretrained", "false"),
+        *("--trainer.max_time", "15m", "--trainer.max_epochs", "5"),
+        *("--augment.preset", "light", "--augment.scale", "0.9,1.1"),
+    ]
     python = {
         "seed": 3,
         "data": {"root": Path("images"), "limit_per_class": 10},
@@ -118,9 +120,9 @@ def test_the_schema_is_printed(run: Run) -> None:
         (("nowhere.yaml",), "recipe nowhere.yaml: expected a YAML file, got no such file"),
         (("classify_defect",), "Did you mean classify_defects?"),
         (("--resume",), "--resume: expected --run DIR"),
-        (("--resume", "--run", "gone"), "gone holds no interrupted run"),
-        (("--resume", "--run", "gone", "--seed", "3"), "got recipe flags. Leave them out."),
-        (("classify_defects", "--resume", "--run", "gone"), "got another recipe. Leave them out."),
+        (("--resume", "--run", "gone"), "--run gone: expected the folder of the interrupted run, got no such folder"),
+        (("--resume", "--run", ".", "--seed", "3"), "got recipe flags. Leave them out."),
+        (("classify_defects", "--resume", "--run", "."), "got another recipe. Leave them out."),
     ],
 )
 def test_a_mistake_is_one_sentence(run: Run, arguments: tuple[str, ...], says: str) -> None:
@@ -130,8 +132,8 @@ def test_a_mistake_is_one_sentence(run: Run, arguments: tuple[str, ...], says: s
     assert answer.out == ""
 
 
-def test_a_run_that_is_not_there_cannot_be_exported(run: Run) -> None:
-    answer = run("export", "gone")
+@pytest.mark.parametrize("folder", ["gone", "."])
+def test_a_folder_that_is_no_run_cannot_be_exported(run: Run, folder: str) -> None:
+    answer = run("export", folder)
     assert answer.code == 2
-    assert "gone" in answer.complaint
-    assert "--resume" not in answer.complaint
+    assert f"{folder} is no run: expected a folder that `vision-ft train` has written" in answer.complaint

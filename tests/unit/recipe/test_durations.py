@@ -40,7 +40,24 @@ def test_what_people_write(written: object, seconds: float | None) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["soon", "", "15 minutes", "15min", "h", "1:30", "00:15:00", "1h30", "-5", "0", "0s", "-1h", "1e999", "nan", True, []],
+    [
+        "soon",
+        "",
+        "15 minutes",
+        "15min",
+        "h",
+        "1:30",
+        "00:15:00",
+        "1h30",
+        "-5",
+        "0",
+        "0s",
+        "-1h",
+        "1e999",
+        "nan",
+        True,
+        [],
+    ],
 )
 def test_what_is_no_duration(written: object) -> None:
     with pytest.raises(RecipeError, match=r"^the recipe: trainer\.max_time: "):

@@ -90,6 +90,13 @@ def test_a_written_recipe_is_read_back_as_it_was(
     assert load_recipe(file) == recipe
 
 
+@pytest.mark.parametrize("name", ["next\x85line", "a: b", "# no comment", "no", "0x", "1:30", "", "ü", "\r\n", "null"])
+def test_names_that_yaml_would_bend_are_kept(tmp_path: Path, name: str) -> None:
+    recipe = load_recipe(None, {"objective.good": [name], "export.name": name})
+    dump_recipe(recipe, tmp_path / "r.yaml")
+    assert load_recipe(tmp_path / "r.yaml") == recipe
+
+
 def test_the_resolved_recipe_has_every_key() -> None:
     def keys(tree: dict[str, Any], prefix: str = "") -> set[str]:
         below = (keys(v, f"{prefix}{k}.") for k, v in tree.items() if isinstance(v, dict))
@@ -104,9 +111,7 @@ def test_a_recipe_does_not_change() -> None:
 
 
 @pytest.mark.parametrize("name", ["classify_defects", "classify_defects.yaml", "configs/classify_defects.yaml"])
-def test_shipped_recipes_are_found_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_shipped_recipes_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_recipe(name).name == "classify_defects.yaml"
 

@@ -70,7 +70,10 @@ def test_a_recipe_cannot_make_objects(tmp_path: Path, tag: str) -> None:
         ("split: {test: 0.95}", "split.test: a share between 0 and 0.9, or auto: got 0.95."),
         ("split: {folds: 1}", "split.folds: 0 for a validation split, or 2 to 20 folds, or auto: got 1."),
         ("task: segment", "task.name: expected 'classify', got \"segment\"."),
-        ("task: {statistics: [max, median]}", "task.statistics: expected 'mean', 'max' or 'deviation', got \"median\"."),
+        (
+            "task: {statistics: [max, median]}",
+            "task.statistics: expected 'mean', 'max' or 'deviation', got \"median\".",
+        ),
         ("augment: heavy", "augment.preset: expected 'surface', 'sign', 'light' or 'none', got \"heavy\"."),
         ("augment: {scale: [0.9]}", "augment.scale: expected more values, got [0.9]."),
         ("augment: {scale: [0.9, 1.0, 1.1]}", "augment.scale: expected fewer values"),

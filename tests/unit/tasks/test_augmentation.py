@@ -75,3 +75,18 @@ def test_every_single_setting_works_alone() -> None:
         section = AugmentSection.model_validate({**off, name: strong.get(name, 1.0)})
         pipeline = build_augmentation(section, square=True)
         assert any(not np.array_equal(augment(pipeline, image, seed), image) for seed in range(12)), name
+
+
+def test_the_steps_are_drawn_apart() -> None:
+    """Albumentations gives one seed to every step, so that all of them would be applied together or not at all."""
+    off = {**PRESETS["none"], "preset": "none"}
+    section = AugmentSection.model_validate({**off, "flip_horizontal": 0.5, "flip_vertical": 0.5, "brightness": 0.9})
+    pipeline = build_augmentation(section, square=True)
+    image = _lopsided()
+    poses = (image, image[:, ::-1], image[::-1], image[::-1, ::-1])
+    views = [augment(pipeline, image, seed) for seed in range(300)]
+    pose = np.array([int(np.argmax([_likeness(view, other) for other in poses])) for view in views])
+    assert np.bincount(pose, minlength=4).min() > 50
+    light = np.array([float(view.mean()) for view in views])
+    means = [light[pose == number].mean() for number in range(4)]
+    assert np.ptp(means) < 25 < np.ptp(light)

@@ -30,21 +30,24 @@ def _box(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_only_the_grown_mask_changes_wherever_it_lands(seed: int) -> None:
+def test_only_the_surroundings_of_the_defect_change(seed: int) -> None:
     recipient, (donor, mask) = _good(), tiny_part("scratch", 1, 0, (48, 56))
     made = transplant(recipient, donor, mask, np.random.default_rng(seed))
     assert made is not None
     assert (made.shape, made.dtype) == (recipient.shape, np.uint8)
-    changed = _changed(made, recipient)
-    grown = cv2.dilate(mask, np.ones((2 * _GROWTH + 1, 2 * _GROWTH + 1), np.uint8)) > 0
-    assert changed.any()
-    # Somewhere, flipped or not, the grown mask covers all that changed.
-    canvas = np.pad(grown, 60)
-    stencils = (canvas, canvas[:, ::-1], canvas[::-1], canvas[::-1, ::-1])
-    surplus = [
-        cv2.matchTemplate(1 - s.astype(np.float32), changed.astype(np.float32), cv2.TM_CCORR).min() for s in stencils
+    high, wide = _box(mask > 0)
+    rows, columns = _box(_changed(made, recipient))
+    assert rows <= high + 2 * _GROWTH
+    assert columns <= wide + 2 * _GROWTH
+    # Blending adjusts the light a little in the box; what changes clearly has the grown defect's shape.
+    clear = np.abs(made.astype(int) - recipient.astype(int)).max(axis=2) > 20
+    grown = np.pad(cv2.dilate(mask, np.ones((2 * _GROWTH + 1, 2 * _GROWTH + 1), np.uint8)), 60)
+    outside = [
+        cv2.matchTemplate((pose == 0).astype(np.float32), clear.astype(np.float32), cv2.TM_CCORR).min()
+        for pose in (grown, grown[:, ::-1], grown[::-1], grown[::-1, ::-1])
     ]
-    assert min(surplus) < 0.5
+    assert clear.sum() > 0.5 * (mask > 0).sum()
+    assert min(outside) < 0.5
 
 
 def test_the_defect_is_seen_where_it_was_moved() -> None:
@@ -94,7 +97,7 @@ def test_no_mask_breaks_it(top: int, left: int, height: int, width: int, holes: 
     changed = _changed(made, recipient)
     if changed.any():
         high, wide = _box(mask > 0)
-        assert _box(changed) <= (high + 2 * _GROWTH, wide + 2 * _GROWTH) or _box(changed)[0] <= high + 2 * _GROWTH
+        assert _box(changed)[0] <= high + 2 * _GROWTH
         assert _box(changed)[1] <= wide + 2 * _GROWTH
 
 

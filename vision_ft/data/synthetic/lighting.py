@@ -110,7 +110,7 @@ def shade(maps: PartMaps, light: Lighting, turn: float, area: Window) -> Field:
     radiance = maps.albedo[area] * (matte + shiny)[..., None]
     radiance += (0.045 * (1 - metal) * (1 - rough) * gloss)[..., None]
     radiance *= np.array(light.colour)
-    return radiance
+    return np.asarray(radiance)
 
 
 def _shadow(height: Field, unit: float, azimuth: float, elevation: float) -> Field:

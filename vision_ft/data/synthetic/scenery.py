@@ -160,8 +160,8 @@ def paint_house(rng: np.random.Generator, view: View, x: float, z: float, width:
     if front is not None:
         px, py = local_grid(front)
         gx, gy = (px - view.column(x, z)) * z / view.focal, view.eye - (py - view.horizon) * z / view.focal
-        _facade(rng, view, front, gx + width / 2, gy, np.full(gx.shape, z), (np.abs(gx) <= width / 2).astype(np.float64), wall, width,
-                height, 0.65, lights)  # fmt: skip
+        inside = (np.abs(gx) <= width / 2).astype(np.float64)
+        _facade(rng, view, front, gx + width / 2, gy, np.full(gx.shape, z), inside, wall, width, height, 0.65, lights)
     rise = rng.uniform(0.0, 0.35) * width
     roof = view.around(x, height + rise / 2, z, width / 2 + 0.4, rise / 2)
     if roof is not None and rise > 1:

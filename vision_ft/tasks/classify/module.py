@@ -61,9 +61,12 @@ class ClassifyModule(pl.LightningModule):
         layout = torch.channels_last if self.recipe.trainer.channels_last else torch.contiguous_format
         return images.permute(0, 3, 1, 2).float().contiguous(memory_format=layout)
 
-    def on_train_epoch_start(self) -> None:
-        """Make dropout and mixing depend on the seed and the epoch alone, so that resuming is exact."""
-        torch.manual_seed(derive_seed(self.recipe.seed, "steps", self.current_epoch))
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Make dropout and mixing depend on the seed and the step alone, so that resuming is exact.
+
+        Between two epochs the loaders draw from the same generator, and not as often after a resume.
+        """
+        torch.manual_seed(derive_seed(self.recipe.seed, "steps", self.current_epoch, batch_idx))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy with label smoothing and, where asked for, logit adjustment."""

@@ -46,7 +46,9 @@ class Views:
         return (raw - network.mean.cpu()) * network.scale.cpu()
 
 
-def probe_views(network: PooledClassifier, dataset: ClassifyDataset, data: FitData, *, device: torch.device) -> Views:
+def probe_views(
+    network: PooledClassifier, dataset: ClassifyDataset, data: FitData, cache: FeatureCache, *, device: torch.device
+) -> Views:
     """Each image as it is and, where the augmentation mirrors, mirrored; and augmented views.
 
     Augmented views are drawn as training epochs are, so that rare classes and parts have as
@@ -60,22 +62,49 @@ def probe_views(network: PooledClassifier, dataset: ClassifyDataset, data: FitDa
         for epoch in range(math.ceil(options.probe_draws)):
             sampler.set_epoch(epoch)
             drawn += list(sampler)[: round(len(dataset) * min(1.0, options.probe_draws - epoch))]
-    whole = [(row, 0) for row in range(len(dataset))]
     mirrors = (False, True) if options.probe and data.recipe.augment.flip_horizontal > 0 else (False,)
     before = network.mean.clone().cpu(), network.scale.clone().cpu()
     batch_size = data.recipe.trainer.batch_size
     plain = ClassifyDataset(dataset.images, data.classes, None)
     features = [
-        pooled_features(network, plain, whole, batch_size=batch_size, device=device, mirror=mirror)
-        for mirror in mirrors
+        cache.features(network, plain, batch_size=batch_size, device=device, mirror=mirror) for mirror in mirrors
     ]
     share = _AUGMENTED_SHARE if drawn else 0.0
     each = [np.tile(weights / weights.sum() * (1 - share) / len(mirrors), len(mirrors))]
     if drawn:
         features.append(pooled_features(network, dataset, drawn, batch_size=batch_size, device=device))
         each.append(np.full(len(drawn), share / len(drawn)))
-    rows = [*(row for row, _ in whole)] * len(mirrors) + [row for row, _ in drawn]
+    rows = [*range(len(dataset))] * len(mirrors) + [row for row, _ in drawn]
     return Views(torch.cat(features), np.array(rows, dtype=np.int64), np.concatenate(each), *before)
+
+
+class FeatureCache:
+    """Features of images as they are, kept between the fits of a run: folds share most of their images."""
+
+    def __init__(self) -> None:
+        self._network = ""
+        self._rows: dict[tuple[str, bool], Tensor] = {}
+
+    def features(
+        self,
+        network: PooledClassifier,
+        dataset: ClassifyDataset,
+        *,
+        batch_size: int,
+        device: torch.device,
+        mirror: bool,
+    ) -> Tensor:
+        """Like `pooled_features` on every image, computing only what another fit has not."""
+        spec = dataset.images.spec.model_dump_json()
+        network_now = f"{spec} {[float(p.detach().double().sum()) for p in network.state_dict().values()]}"
+        if network_now != self._network:
+            self._network, self._rows = network_now, {}
+        digests = [sample.digest for sample in dataset.images.samples]
+        new = [(row, 0) for row, digest in enumerate(digests) if (digest, mirror) not in self._rows]
+        if new:
+            found = pooled_features(network, dataset, new, batch_size=batch_size, device=device, mirror=mirror)
+            self._rows |= {(digests[row], mirror): one for (row, _), one in zip(new, found, strict=True)}
+        return torch.stack([self._rows[digest, mirror] for digest in digests])
 
 
 @torch.no_grad()
@@ -114,16 +143,18 @@ PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
 def choose_penalty(
-    features: Tensor, targets: Tensor, weights: NDArray[np.float64], folds: NDArray[np.int64], *, classes: int
+    features: Tensor, targets: Tensor, weights: NDArray[np.float64], groups: NDArray[np.int64], *, classes: int
 ) -> float:
-    """The penalty with the best weighted likelihood on folds left out.
+    """The strongest penalty that is not clearly worse than the best one on groups left out.
 
-    `features` float [V, F] and `targets` int [V] of views, `weights` [V], `folds` [V]: views
-    of one group are in one fold. The likelihood is of each penalty's own best temperature, since
-    the temperature is fitted anyhow afterwards.
+    `features` float [V, F] and `targets` int [V] of views, `weights` [V], `groups` int [V]. Each
+    penalty is judged by its weighted likelihood at its own best temperature (which is fitted
+    anyhow afterwards). Worse by less than a standard error over groups is not clearly worse: a
+    handful of parts tells no more, and the stronger penalty is the safer one on new parts.
     """
+    folds = groups % 3
     shares = torch.from_numpy(weights / weights.sum()).float()
-    losses = []
+    each = []
     for penalty in PENALTIES:
         logits = torch.zeros(len(features), classes)
         for fold in np.unique(folds):
@@ -132,10 +163,18 @@ def choose_penalty(
                 features[~held], targets[~held], shares[~held], classes, penalty=penalty, smoothing=0.0, iterations=40
             )
             logits[held] = F.linear(features[held], weight, bias)
-        scales = torch.logspace(-1, 1, 41)
-        each = [(F.cross_entropy(logits * scale, targets, reduction="none") * shares).sum() for scale in scales]
-        losses.append(float(torch.stack(each).min()))
-    return PENALTIES[int(np.argmin(losses))]
+        losses = torch.stack(
+            [F.cross_entropy(logits * scale, targets, reduction="none") * shares for scale in torch.logspace(-1, 1, 41)]
+        )
+        best = losses[int(losses.sum(dim=1).argmin())].double().numpy()
+        each.append(np.bincount(groups, weights=best))
+    totals = [float(one.sum()) for one in each]
+    winner = each[int(np.argmin(totals))]
+    for penalty, one in sorted(zip(PENALTIES, each, strict=True), reverse=True, key=lambda pair: pair[0]):
+        worse = (one - winner)[np.unique(groups)]
+        if worse.sum() <= worse.std() * len(worse) ** 0.5:
+            return penalty
+    return PENALTIES[int(np.argmin(totals))]
 
 
 def fit_classifier(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from vision_ft.tasks.classify.dataset import ClassifyDataset, Variation
 from vision_ft.tasks.classify.graph import ClassifyGraph
 from vision_ft.tasks.classify.module import ClassifyModule
 from vision_ft.tasks.classify.network import PooledClassifier
-from vision_ft.tasks.classify.probe import choose_penalty, fit_classifier, pooled_features, probe_views
+from vision_ft.tasks.classify.probe import FeatureCache, choose_penalty, fit_classifier, pooled_features, probe_views
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.images import PlacedImages
 from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed, sample_weights
@@ -30,6 +31,9 @@ class ClassifyTask:
     """See `tasks.contract.TorchTask`."""
 
     default_epochs = 12
+
+    def __init__(self) -> None:
+        self._cache = FeatureCache()
 
     def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
         """Training and validation loaders; the images are cached by this call."""
@@ -60,6 +64,37 @@ class ClassifyTask:
         prior = [count / len(data.train) for count in counts]
         return ClassifyModule(network, recipe, data.classes, prior=prior, steps=steps)
 
+    def settle(self, data: FitData, backbone: Backbone, say: Callable[[str], None]) -> Recipe:
+        """The recipe with the probe's penalty chosen on all training images, by groups left out.
+
+        Once for a run: folds with penalties of their own would be confident in different measures,
+        and one temperature could not serve them.
+        """
+        recipe = data.recipe
+        if not recipe.task.probe or recipe.task.probe_penalty != "auto":
+            return recipe
+        plain = recipe.task.model_copy(update={"probe_draws": 0.0})
+        data = replace(data, recipe=recipe.model_copy(update={"task": plain}), val=())
+        loader, _ = self.loaders(data)
+        dataset = loader.dataset
+        assert isinstance(dataset, ClassifyDataset)
+        device = next(backbone.parameters()).device
+        network = _network(data, backbone, 0.0).to(device)
+        views = probe_views(network, dataset, data, self._cache, device=device)
+        network.fit_standardisation(views.features)
+        # Numbered in the order of their hash, so that the folds made of them are random.
+        names = sorted({s.group for s in data.train}, key=lambda name: derive_seed(recipe.seed, "penalty", name))
+        numbers = {name: number for number, name in enumerate(names)}
+        penalty = choose_penalty(
+            views.standardised(network),
+            torch.tensor(dataset.targets)[torch.from_numpy(views.rows)],
+            views.weights,
+            np.array([numbers[data.train[row].group] for row in views.rows], dtype=np.int64),
+            classes=len(data.classes),
+        )
+        say(f"linear probe: penalty {penalty:g}, chosen by likelihood on groups left out")
+        return recipe.model_copy(update={"task": recipe.task.model_copy(update={"probe_penalty": penalty})})
+
     def warm_start(
         self, module: ClassifyModule, data: FitData, train: DataLoader[Any], say: Callable[[str], None]
     ) -> None:
@@ -67,22 +102,14 @@ class ClassifyTask:
         recipe = data.recipe
         dataset = train.dataset
         assert isinstance(dataset, ClassifyDataset)
-        views = probe_views(module.network, dataset, data, device=module.device)
+        views = probe_views(module.network, dataset, data, self._cache, device=module.device)
         module.network.fit_standardisation(views.features)
         if not recipe.task.probe:
             return
         features = views.standardised(module.network)
         targets = torch.tensor(dataset.targets)[torch.from_numpy(views.rows)]
         penalty = recipe.task.probe_penalty
-        if penalty == "auto":
-            groups = sorted({sample.group for sample in data.train})
-            numbers = {group: derive_seed(recipe.seed, "penalty", group) % 3 for group in groups}
-            folds = np.array([numbers[data.train[row].group] for row in views.rows], dtype=np.int64)
-            # Augmented views only take time here, and may show a part of another fold.
-            plain = slice(0, len(dataset))
-            penalty = choose_penalty(
-                features[plain], targets[plain], views.weights[plain], folds[plain], classes=len(data.classes)
-            )
+        assert penalty != "auto", "settled before the first fit"
         smoothing = recipe.task.label_smoothing
         loss = fit_classifier(module.network, features, targets, views.weights, penalty=penalty, smoothing=smoothing)
         say(f"linear probe on {len(features)} views of {len(dataset)} images: penalty {penalty:g}, loss {loss:.3f}")

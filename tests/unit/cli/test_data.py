@@ -1,0 +1,122 @@
+"""`vision-ft data`: what is found in tiny class folders, and the split that is saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.support.colour_parts import COLOURS, PARTS, colour_image, write_class_folders, write_image
+from tests.unit.cli.conftest import Run
+
+
+def test_inspect_shows_counts_and_writes_json(run: Run, parts: Path, tmp_path: Path) -> None:
+    answer = run("data", "inspect", "--data.root", parts, "--json", "out/findings.json")
+    assert (answer.code, answer.err) == (0, "")
+    for colour in COLOURS:
+        assert any(line.split()[:2] == [colour, str(PARTS)] for line in answer.out.splitlines()), colour
+    found = json.loads((tmp_path / "out" / "findings.json").read_text(encoding="utf-8"))
+    assert found["images"] == len(COLOURS) * PARTS
+    assert {one["id"]: one["images"] for one in found["classes"]} == dict.fromkeys(COLOURS, PARTS)
+
+
+def test_inspect_lists_what_cannot_be_read_and_goes_on(run: Run, tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path / "parts", parts=2)
+    (root / "red" / "broken.png").write_bytes((root / "red" / "red_00.png").read_bytes()[:80])
+    answer = run("data", "inspect", "--data.root", root)
+    assert answer.code == 0
+    assert "red/broken.png" in answer.out
+    assert "! 1 image is left out." in answer.out
+
+
+def test_split_places_every_image_once_and_obeys_what_is_saved(run: Run, tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path / "parts", parts=8)
+    first = run("data", "split", "--data.root", root, "--test", "0.25", "--val", "0.25")
+    assert (first.code, first.err) == (0, "")
+    saved = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    assert set(saved["groups"].values()) == {"train", "val", "test"}
+    assert len(saved["images"]) == 24
+
+    write_image(root / "red" / "new.png", colour_image("red", 99))
+    assert run("data", "split", "--data.root", root, "--test", "0.25", "--val", "0.25").code == 0
+    again = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    assert len(again["images"]) == 25
+    assert {group: again["groups"][group] for group in saved["groups"]} == saved["groups"]
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_refused(run: Run, parts: Path, tmp_path: Path) -> None:
+    answer = run("data", "split", "--data.root", parts, "--test", "0.6", "--val", "0.5")
+    assert answer.code == 1
+    assert "got test 0.6, val 0.5" in answer.complaint
+    assert not (tmp_path / "split.json").exists()
+
+
+def test_a_damaged_split_is_not_overwritten(run: Run, parts: Path, tmp_path: Path) -> None:
+    (tmp_path / "split.json").write_text("{", encoding="utf-8")
+    assert run("data", "split", "--data.root", parts).code == 1
+    assert (tmp_path / "split.json").read_text(encoding="utf-8") == "{"
+
+
+@pytest.mark.slow  # it imports torch, lightning and albumentations
+def test_preview_writes_a_picture(run: Run, parts: Path, tmp_path: Path) -> None:
+    answer = run(
+        *("data", "preview", "--data.root", parts, "--input.height", "32", "--input.width", "48"),
+        *("--rows", "2", "--columns", "3", "--augment", "light", "--out", "seen.png"),
+    )
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.strip() == "written: seen.png"
+    picture = cv2.imread(str(tmp_path / "seen.png"))
+    assert picture is not None
+    height, width = picture.shape[:2]
+    assert height > 2 * 32
+    assert width > 4 * 48
+
+
+@pytest.mark.parametrize("flag", ["--rows", "--columns"])
+def test_a_preview_of_nothing_is_refused(run: Run, parts: Path, flag: str) -> None:
+    answer = run("data", "preview", "--data.root", parts, flag, "0")
+    assert answer.code == 2
+    assert "at least one row and one column" in answer.complaint
+
+
+@pytest.mark.parametrize("action", ["inspect", "split"])
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ((), "No images are named. Give their folder with --data.root DIR."),
+        (("--data.root", "gone"), "--data.root gone: expected a folder of images, got no such folder."),
+        (("--data.root", ".", "--data.csv", "gone.csv"), "gone.csv"),
+        (("--data.root", ".", "--data.card", "magnetic_tiles"), "magnetic_tile"),
+        (("--data.root", ".", "--data.limit_per_class", "0"), "--data.limit_per_class: expected at least 1, got 0."),
+        (("--data.root", ".", "--data.limit_per_class", "few"), "invalid int value: 'few'"),
+        (("--data.root", ".", "--seed", "x"), "argument --seed"),
+    ],
+)
+def test_a_mistake_is_one_sentence(run: Run, action: str, flags: tuple[str, ...], says: str) -> None:
+    answer = run("data", action, *flags)
+    assert answer.code == (1 if "gone.csv" in flags else 2)
+    assert says in answer.complaint
+
+
+@pytest.mark.parametrize("action", ["inspect", "split"])
+def test_a_folder_without_images(run: Run, tmp_path: Path, action: str) -> None:
+    (tmp_path / "empty").mkdir()
+    answer = run("data", action, "--data.root", "empty")
+    assert answer.code == 1
+    assert "empty" in answer.complaint
+    assert "class folders with images" in answer.complaint
+
+
+def test_a_broken_image_stops_a_split_by_name_unless_it_is_to_be_skipped(run: Run, tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path / "parts", parts=5)
+    (root / "blue" / "cut.png").write_bytes((root / "blue" / "blue_00.png").read_bytes()[:80])
+    stopped = run("data", "split", "--data.root", root)
+    assert stopped.code == 1
+    assert "blue/cut.png" in stopped.err
+    assert "on_error" in stopped.err
+
+    skipped = run("data", "split", "--data.root", root, "--data.on_error", "skip")
+    assert skipped.code == 0
+    assert "left out: blue/cut.png: " in skipped.out

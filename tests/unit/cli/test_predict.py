@@ -1,0 +1,139 @@
+"""`vision-ft predict`: a table, CSV or JSON of answers, and every image that could not be used by name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.colour_parts import COLOURS, PARTS, colour_image, write_image
+from tests.support.tiny_bundle import build_tiny_bundle
+from tests.unit.cli.conftest import Run
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A picture of each colour."""
+    for colour in COLOURS:
+        write_image(tmp_path / "images" / f"{colour}.png", colour_image(colour, 0))
+    return tmp_path / "images"
+
+
+def test_the_table_names_each_file_and_its_answer(run: Run, bundle: Path, images: Path) -> None:
+    answer = run("predict", bundle, images)
+    assert (answer.code, answer.err) == (0, "")
+    head, *rows = answer.out.splitlines()
+    assert head.split() == ["file", "label", "probability", "decision", "reasons"]
+    assert [row.split()[:2] for row in rows] == [[str(images / f"{c}.png"), c] for c in sorted(COLOURS)]
+    assert [row.split()[3] for row in rows] == ["reject", "pass", "reject"]
+
+
+def test_csv_has_a_column_a_class(run: Run, bundle: Path, images: Path) -> None:
+    answer = run("predict", bundle, images, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert [row["label"] for row in rows] == sorted(COLOURS)
+    for row in rows:
+        shares = [float(row[f"p_{colour}"]) for colour in COLOURS]
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+        assert float(row["probability"]) == pytest.approx(max(shares), abs=1e-3)
+
+
+def test_json_is_the_whole_answer(run: Run, bundle: Path, images: Path) -> None:
+    rows = json.loads(run("predict", bundle, images, "--format", "json").out)
+    assert [(Path(row["file"]).stem, row["label"]) for row in rows] == [(c, c) for c in sorted(COLOURS)]
+    assert all(set(row["probabilities"]) == set(COLOURS) for row in rows)
+
+
+def test_out_writes_what_would_be_printed(run: Run, bundle: Path, images: Path, tmp_path: Path) -> None:
+    printed = run("predict", bundle, images, "--format", "csv").out
+    answer = run("predict", bundle, images, "--format", "csv", "--out", "new/answers.csv")
+    assert answer.out.strip() == "written: new/answers.csv"
+    assert (tmp_path / "new" / "answers.csv").read_text(encoding="utf-8") == printed
+
+
+def test_overlays_have_the_originals_size_and_differ_from_it(
+    run: Run, bundle: Path, images: Path, tmp_path: Path
+) -> None:
+    assert run("predict", bundle, images, "--overlay", "drawn").code == 0
+    drawn = sorted((tmp_path / "drawn").iterdir())
+    assert [path.name for path in drawn] == ["00000_blue.png", "00001_green.png", "00002_red.png"]
+    for path, colour in zip(drawn, sorted(COLOURS), strict=True):
+        picture, original = _read(path), colour_image(colour, 0)
+        assert picture.shape == original.shape
+        assert np.abs(picture.astype(int) - original).max() > 20
+
+
+def test_overlays_of_a_bundle_without_heatmaps_are_refused(run: Run, images: Path, tmp_path: Path) -> None:
+    plain = build_tiny_bundle(tmp_path / "plain", heatmap=False)
+    answer = run("predict", plain, images, "--overlay", "drawn")
+    assert answer.code == 2
+    assert "the backbone has no spatial map" in answer.complaint
+    assert not (tmp_path / "drawn").exists()
+    assert run("predict", plain, images).code == 0
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_broken_image_is_named_and_costs_the_others_nothing(run: Run, bundle: Path, images: Path, form: str) -> None:
+    (images / "cut.png").write_bytes((images / "red.png").read_bytes()[:90])
+    (images / "notes.jpg").write_text("no image", encoding="utf-8")
+    answer = run("predict", bundle, images, "--format", form)
+    assert answer.code == 1
+    assert [line.split(": ")[1] for line in answer.err.splitlines()] == [
+        str(images / "cut.png"),
+        str(images / "notes.jpg"),
+    ]
+    for name in ("cut.png", "notes.jpg", "red.png", "green.png", "blue.png"):
+        assert str(images / name) in answer.out
+    if form == "csv":
+        assert len({len(row) for row in csv.reader(io.StringIO(answer.out))}) == 1
+    if form == "json":
+        assert [("error" in row) for row in json.loads(answer.out)] == [False, True, False, True, False]
+
+
+def test_files_and_folders_together_in_the_order_given(run: Run, bundle: Path, images: Path, parts: Path) -> None:
+    rows = json.loads(run("predict", bundle, images / "red.png", parts, "--format", "json").out)
+    assert len(rows) == 1 + len(COLOURS) * PARTS
+    assert rows[0]["file"] == str(images / "red.png")
+    assert [row["file"] for row in rows[1:]] == sorted(row["file"] for row in rows[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("gone", "images"), 1, "gone"),
+        (("images", "images"), 1, "manifest.json"),
+        (("BUNDLE", "gone.png"), 2, "gone.png does not exist"),
+        (("BUNDLE", "empty"), 2, "empty holds no image: expected files ending in .jpg"),
+        (("BUNDLE", "images", "--format", "xml"), 2, "invalid choice: 'xml'"),
+        (("BUNDLE", "images", "--device", "tpu"), 2, "invalid choice: 'tpu'"),
+        (("BUNDLE", "images", "--out", "images"), 1, "images: "),
+        (("BUNDLE", "images", "--overlay", "images/red.png"), 1, "images/red.png: "),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    run: Run, bundle: Path, images: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    answer = run("predict", *(bundle if one == "BUNDLE" else one for one in arguments))
+    assert answer.code == code
+    assert says in answer.complaint
+
+
+def test_a_changed_bundle_is_refused_by_the_files_name(run: Run, images: Path, tmp_path: Path) -> None:
+    changed = build_tiny_bundle(tmp_path / "changed")
+    (changed / "card.md").write_text("# Another\n", encoding="utf-8")
+    answer = run("predict", changed, images)
+    assert answer.code == 1
+    assert "card.md" in answer.complaint
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return np.asarray(picture[:, :, ::-1], dtype=np.uint8)

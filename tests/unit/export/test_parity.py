@@ -1,0 +1,159 @@
+"""The gate passes a good export, and refuses each planted fault."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from vision_ft.bundle.folder import file_digests, open_bundle
+from vision_ft.bundle.manifest import Stage, read_manifest, write_manifest
+from vision_ft.bundle.predictor import Predictor
+from vision_ft.errors import ParityError
+from vision_ft.export.parity import Expected, Parity, compare, require
+from vision_ft.export.write import write_bundle
+
+from .conftest import Model, use_graph
+
+
+@pytest.fixture
+def bundle(exported: Model, tmp_path: Path) -> Path:
+    return write_bundle(tmp_path / "bundle", exported.exportable, exported.contents, parity_images=exported.images)
+
+
+def _parity(model: Model, bundle: Path, stage: Stage, images: tuple[bytes, ...] | None = None) -> Parity:
+    """Compare a bundle as it lies there with the module behind the recipe's own stage."""
+    manifest = read_manifest(bundle)
+    expected = Expected(model.exportable.reference, stage, manifest.decision, manifest.version)
+    return compare(expected, Predictor(open_bundle(bundle)), images or model.images)
+
+
+def _tamper(bundle: Path, **stage: Any) -> None:
+    """Change the manifest's stage and seal it again, as a faulty exporter would."""
+    manifest = read_manifest(bundle)
+    changed = manifest.stage.model_copy(update=stage)
+    write_manifest(bundle, manifest.model_copy(update={"stages": (changed,), "files": file_digests(bundle)}))
+
+
+def _graph(model: Model, change: Callable[[onnx.GraphProto], None]) -> onnx.ModelProto:
+    graph = onnx.load(model.graph)
+    change(graph.graph)
+    onnx.checker.check_model(graph)
+    return graph
+
+
+def _bgr(graph: onnx.GraphProto) -> None:
+    for node in graph.node:
+        for at, name in enumerate(node.input):
+            if name == "images":
+                node.input[at] = "swapped"
+    graph.initializer.append(numpy_helper.from_array(np.array([2, 1, 0], np.int64), "order"))
+    graph.node.insert(0, helper.make_node("Gather", ["images", "order"], ["swapped"], axis=3))
+
+
+def _set(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[onnx.GraphProto], None]:
+    def plant(graph: onnx.GraphProto) -> None:
+        (found,) = (one for one in graph.initializer if one.name == name)
+        value = numpy_helper.to_array(found)
+        found.CopyFrom(numpy_helper.from_array(change(value).astype(value.dtype), name))
+
+    return plant
+
+
+GRAPH_FAULTS = {
+    "blue for red": _bgr,
+    "another mean": _set("network.backbone.mean", lambda mean: mean + 3.0),
+    "another deviation": _set("network.backbone.std", lambda std: std * 1.05),
+    "a lost temperature": _set("temperature", np.ones_like),
+    "a weight of the classifier": _set("network.classifier.bias", lambda bias: bias + [0.0, 0.0, 0.01]),
+}
+
+
+def test_a_good_export_passes_and_says_how_good_it_is(bundle: Path, model: Model) -> None:
+    parity = json.loads((bundle / "parity.json").read_text())
+    assert parity["holds"] is True
+    assert parity["images"] == len(model.images) == 24
+    assert parity["verdicts"] >= 2
+    assert 0 <= parity["largest_difference"] <= 1e-4 == parity["tolerance"]
+    assert parity["changed_verdicts"] == 0
+
+
+@pytest.mark.parametrize("fault", sorted(GRAPH_FAULTS))
+def test_a_fault_in_the_graph_is_refused_and_nothing_is_left(
+    fault: str, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_graph(monkeypatch, _graph(model, GRAPH_FAULTS[fault]))
+    with pytest.raises(ParityError, match="does not answer like the trained model.*Nothing was written"):
+        write_bundle(tmp_path / "bundle", model.exportable, model.contents, parity_images=model.images)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"placement": "stretch"},
+        {"placement": "crop"},
+        {"pad": 0},
+        {"region": {"left": 0.1, "top": 0.0, "right": 1.0, "bottom": 1.0}},
+    ],
+)
+def test_another_placement_in_the_manifest_is_refused(change: dict[str, Any], bundle: Path, model: Model) -> None:
+    stage = read_manifest(bundle).stage
+    assert _parity(model, bundle, stage).holds
+    spec = type(stage.input).model_validate({**stage.input.model_dump(), **change})
+    _tamper(bundle, input=spec)
+    parity = _parity(model, bundle, stage)
+    assert not parity.holds
+    with pytest.raises(ParityError, match="does not answer"):
+        require(parity, "The export")
+
+
+def test_permuted_classes_are_refused(bundle: Path, model: Model) -> None:
+    stage = read_manifest(bundle).stage
+    first, second, third = stage.classes
+    _tamper(bundle, classes=(second, first, third))
+    parity = _parity(model, bundle, stage)
+    assert not parity.holds
+    assert parity.changed_verdicts > 0
+    _tamper(bundle, classes=(first, second, third.model_copy(update={"id": "stian"})))
+    assert _parity(model, bundle, stage).largest_difference == float("inf")
+
+
+def test_a_changed_verdict_is_refused_even_where_probabilities_agree(bundle: Path, model: Model) -> None:
+    manifest = read_manifest(bundle)
+    strict = manifest.decision.model_copy(update={"abstain_below": 1.0})
+    write_manifest(bundle, manifest.model_copy(update={"decision": strict}))
+    expected = Expected(model.exportable.reference, manifest.stage, manifest.decision, manifest.version)
+    parity = compare(expected, Predictor(open_bundle(bundle)), model.images)
+    assert parity.largest_difference <= parity.tolerance
+    assert parity.changed_verdicts > 0
+    assert not parity.holds
+
+
+def test_a_graph_that_gives_no_number_is_refused(
+    model: Model, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(bundle, broken)
+    onnx.save(_graph(model, _set("network.classifier.bias", lambda b: b * np.nan)), broken / "model.onnx")
+    _tamper(broken)
+    parity = _parity(model, broken, read_manifest(bundle).stage)
+    assert not parity.holds
+
+
+def test_images_of_one_verdict_show_too_little(exported: Model, tmp_path: Path) -> None:
+    with pytest.raises(ParityError, match="gave the same verdict on all 3 images"):
+        write_bundle(tmp_path / "bundle", exported.exportable, exported.contents, parity_images=exported.images[:1] * 3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_image_at_all_is_no_proof() -> None:
+    with pytest.raises(ParityError):
+        require(Parity(images=0, verdicts=0, largest_difference=0.0, changed_verdicts=0), "The export")

@@ -1,0 +1,100 @@
+"""How many epochs fit into a time."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from vision_ft.training.budget import Speed, measure, plan_epochs
+
+
+def test_without_a_time_the_recipe_decides() -> None:
+    given_ = plan_epochs(
+        None, max_time=None, max_epochs=20, default_epochs=12, steps=5, views=2, folds=3, fold_share=0.15, overhead=25
+    )
+    assert (given_.final, given_.fold) == (20, 9)
+    default = plan_epochs(
+        None, max_time=None, max_epochs=None, default_epochs=12, steps=5, views=2, folds=0, fold_share=1, overhead=25
+    )
+    assert default.final == 12
+    assert default.why == "12 epochs, as the recipe says"
+
+
+def test_a_time_is_shared_by_hand() -> None:
+    # 95 s, less 10 s of export, less a probe of 2 views of 10 batches of 0.5 s, leaves 75 s for epochs of 10 s.
+    budget = plan_epochs(
+        Speed(step=1.0, forward=0.5),
+        max_time=100.0, max_epochs=50, default_epochs=12, steps=10, views=2, folds=0, fold_share=0.15, overhead=10,
+    )  # fmt: skip
+    assert budget.final == 7
+    assert budget.why == "100 s allow 7 of 50 epochs at 10.0 s"
+
+
+@given(
+    step=st.floats(0.001, 20.0),
+    forward=st.floats(0.001, 10.0),
+    max_time=st.floats(1.0, 10_000.0),
+    max_epochs=st.none() | st.integers(1, 100),
+    steps=st.integers(1, 200),
+    views=st.floats(0.0, 8.0),
+    folds=st.sampled_from([0, 2, 3, 5, 20]),
+    fold_share=st.floats(0.01, 1.0),
+    overhead=st.floats(0.0, 60.0),
+)
+def test_no_plan_exceeds_its_time(
+    step: float,
+    forward: float,
+    max_time: float,
+    max_epochs: int | None,
+    steps: int,
+    views: float,
+    folds: int,
+    fold_share: float,
+    overhead: float,
+) -> None:
+    budget = plan_epochs(
+        Speed(step, forward),
+        max_time=max_time, max_epochs=max_epochs, default_epochs=12, steps=steps, views=views,
+        folds=folds, fold_share=fold_share, overhead=overhead,
+    )  # fmt: skip
+    wanted = max_epochs or 12
+    assert 0 <= budget.final <= wanted
+    assert 0 <= budget.fold <= wanted
+    smaller = (folds - 1) / folds if folds else 1.0
+    fixed = (folds + 1) * overhead + views * steps * forward * (1 + folds * smaller)
+    needed = fixed + steps * step * (budget.final + folds * smaller * budget.fold)
+    if budget.final or budget.fold:
+        assert needed <= max_time * 1.000001
+    if folds == 0:
+        assert budget.fold == 0
+        # One epoch more would not fit, or is not wanted.
+        assert budget.final == wanted or needed + steps * step > 0.949 * max_time
+    elif budget.fold:
+        assert budget.final >= min(wanted, int(smaller * budget.fold))
+
+
+def test_a_small_last_batch_is_not_taken_for_speed() -> None:
+    class Module(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 1)
+            self.sizes: list[int] = []
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.sizes.append(len(images))
+            out: torch.Tensor = self.layer(images)
+            return out
+
+        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
+            return self(batch[0]).square().mean()
+
+    module = Module()
+    before = module.layer.weight.detach().clone()
+    loader = [(torch.ones(n, 4), torch.zeros(n)) for n in (8, 8, 1)]
+    speed = measure(module, loader, torch.device("cpu"))
+    assert set(module.sizes) == {8}
+    assert speed.step > 0
+    assert speed.forward > 0
+    assert torch.equal(module.layer.weight, before)

@@ -1,0 +1,104 @@
+"""From a recipe to images with a split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.tiny_parts import write_tiny_parts
+from vision_ft.errors import DataError, SplitError, UsageError, VisionFTError
+from vision_ft.recipe import Recipe
+from vision_ft.training.prepare import read_images
+
+from .conftest import MakeRecipe, Prepare
+
+
+def test_few_parts_are_judged_by_folds_and_many_by_splits(
+    make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path
+) -> None:
+    few, _ = prepared(make_recipe(split__folds="auto", split__test="auto"))
+    assert few.folds is not None
+    assert set(few.folds.tolist()) == {0, 1, 2}
+    assert (len(few.train), few.val, few.test) == (28, (), ())
+    assert "Too few groups" in (tmp_path / "prepared" / "log.txt").read_text()
+
+
+def test_many_parts_are_split(make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path) -> None:
+    table = write_tiny_parts(tmp_path / "many", {"good": 24, "scratch": 22}, shots=1, size=(44, 48))
+    many, data = prepared(make_recipe(data__csv=str(table), split__folds="auto", split__test="auto", split__val=0.2))
+    assert many.folds is None
+    sides = [{s.group for s in side} for side in (many.train, many.val, many.test)]
+    assert all(sides)
+    assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
+    assert all({s.targets[0] for s in side} == {"good", "scratch"} for side in (many.train, many.val, many.test))
+    assert data.val == many.val
+
+
+def test_the_seed_decides_the_split(make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path) -> None:
+    def split(**changes: Any) -> list[str | None]:
+        import shutil
+
+        shutil.rmtree(tmp_path / "prepared", ignore_errors=True)
+        found: list[str | None] = prepared(make_recipe(**changes))[0].index.column("split")
+        return found
+
+    assert split(seed=1) == split(seed=1)
+    assert any(split(seed=seed) != split(seed=1) for seed in (2, 3, 4))
+
+
+def test_a_saved_split_is_obeyed(make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path) -> None:
+    first, _ = prepared(make_recipe(seed=5))
+    (tmp_path / "prepared").rename(tmp_path / "before")
+    second, _ = prepared(make_recipe(seed=6, split__file=str(tmp_path / "before" / "split.json")))
+    assert first.index.column("split") == second.index.column("split")
+
+
+def test_images_a_class_can_be_limited(make_recipe: MakeRecipe) -> None:
+    index = read_images(make_recipe(data__limit_per_class=5))
+    assert Counter(t[0] for t in index.column("targets")) == {"good": 5, "scratch": 5}
+    again = read_images(make_recipe(data__limit_per_class=5))
+    assert index.column("path") == again.column("path")
+
+
+def _one_class(recipe: MakeRecipe, tmp_path: Path) -> Recipe:
+    return recipe(data__csv=str(write_tiny_parts(tmp_path / "one", {"good": 4})), split__folds=2, split__test=0.0)
+
+
+def _one_part_each(recipe: MakeRecipe, tmp_path: Path) -> Recipe:
+    return recipe(data__csv=str(write_tiny_parts(tmp_path / "two", {"good": 1, "scratch": 1})), split__test=0.0)
+
+
+def _no_images(recipe: MakeRecipe, tmp_path: Path) -> Recipe:
+    return recipe(data__csv=None)
+
+
+def _unknown_good(recipe: MakeRecipe, tmp_path: Path) -> Recipe:
+    return recipe(objective__good=["goood"])
+
+
+@pytest.mark.parametrize(
+    ("made", "kind", "says"),
+    [
+        (_one_class, DataError, "expected at least two classes, got good"),
+        (_one_part_each, DataError, "No image is left for validation"),
+        (_no_images, UsageError, "The recipe names no images. Give their folder with --data.root DIR."),
+        (_unknown_good, UsageError, "goood"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_told_in_one_sentence(
+    made: Any, kind: type[VisionFTError], says: str, make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path
+) -> None:
+    with pytest.raises(kind) as told:
+        prepared(made(make_recipe, tmp_path))
+    assert says in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_one_group_cannot_be_folded(make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path) -> None:
+    table = write_tiny_parts(tmp_path / "one", {"good": 1, "scratch": 1})
+    table.write_text(table.read_text().replace("scratch_00,scratch_00", "s,one").replace("good_00,good_00", "g,one"))
+    with pytest.raises(SplitError, match="folds cannot be made of 1 groups"):
+        prepared(make_recipe(data__csv=str(table), split__folds=2, split__test=0.0))
