@@ -64,6 +64,10 @@ class _Sized(pl.LightningDataModule):
         recipe = _with(self.data.recipe, batch_size=self.batch_size)
         return self.task.loaders(replace(self.data, recipe=recipe, val=()))[0]
 
+    def val_dataloader(self) -> Any:
+        """None: the finder asks for it, as the module can validate."""
+        return []
+
 
 def _find_batch_size(recipe: Recipe, task: TorchTask, data: FitData) -> int:
     module: Any = task.build(data, fresh_backbone(recipe), steps=_STEPS)

@@ -63,7 +63,8 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
     resumed = last if resume and last.exists() else None
     train, val = task.loaders(data)
     recipe = data.recipe
-    module: Any = task.build(data, fresh_backbone(recipe), steps=max(1, plan.epochs * len(train)))
+    steps = max(1, plan.epochs * len(train))
+    module: Any = task.build(data, fresh_backbone(recipe), steps=steps)
     module.to(training_device(recipe.trainer))
     if resumed is None:
         task.warm_start(module, data, train, lambda text: say(f"{plan.name}: {text}"))
@@ -75,7 +76,7 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
         return module.cpu().eval()
     if recipe.trainer.compile:
         module.network = torch.compile(module.network)
-    trainer = _trainer(recipe, plan, folder, say=say, bar=bar, chooses=plan.choose and val is not None)
+    trainer = _trainer(recipe, plan, folder, steps=steps, say=say, bar=bar, chooses=plan.choose and val is not None)
     # Lightning leaves modes as they are, and the probe and the judging have put all into evaluation.
     module.train()
     try:
@@ -105,6 +106,14 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
             f"{plan.name}: the weights are no numbers any more", remedy="Lower trainer.head_lr and trainer.backbone_lr."
         )
     return module.cpu().eval()
+
+
+def averaging(decay: float, steps: int) -> float:
+    """The decay of averaged weights for a fit of so many steps: never longer a memory than a tenth of them.
+
+    A long memory in a short fit would still hold the first, untrained steps at the end.
+    """
+    return min(decay, max(0.5, 1.0 - 10.0 / max(1, steps)))
 
 
 def _judge_start(module: Any, val: Any, recipe: Recipe, plan: FitPlan, folder: Path) -> None:
@@ -188,7 +197,9 @@ def _load(module: Any, checkpoint: Path) -> None:
     module.load_state_dict(state)
 
 
-def _trainer(recipe: Recipe, plan: FitPlan, folder: Path, *, say: Any, bar: bool, chooses: bool) -> pl.Trainer:
+def _trainer(
+    recipe: Recipe, plan: FitPlan, folder: Path, *, steps: int, say: Any, bar: bool, chooses: bool
+) -> pl.Trainer:
     section = recipe.trainer
     callbacks: list[pl.Callback] = [KeepCurves(folder / "metrics.csv", plan.name, say)]
     monitor = f"val/{section.monitor}"
@@ -205,7 +216,7 @@ def _trainer(recipe: Recipe, plan: FitPlan, folder: Path, *, say: Any, bar: bool
     )
     if section.ema_decay:
         # Buffers are kept as they are: averaging constants (the mean of the pixels, say) lets rounding move them.
-        callbacks.append(EMAWeightAveraging(decay=section.ema_decay, use_buffers=False))
+        callbacks.append(EMAWeightAveraging(decay=averaging(section.ema_decay, steps), use_buffers=False))
     if section.patience and chooses:
         mode = "min" if section.monitor == "loss" else "max"
         callbacks.append(EarlyStopping(monitor, patience=section.patience, mode=mode))

@@ -59,6 +59,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     changes: dict[str, Any] = {
         "model.backbone": "test_efficientnet", "model.pretrained": False, "input.height": 64, "input.width": 96,
         "input.placement": "letterbox", "augment": "light", "trainer.batch_size": 8,
+        "task.probe_penalty": 0.01,
     }  # fmt: skip
     recipe = load_recipe(None, changes)
     spec = InputSpec(height=64, width=96, placement="letterbox")

@@ -72,7 +72,7 @@ GRAPH_FAULTS = {
     "another mean": _set("network.backbone.mean", lambda mean: mean + 3.0),
     "another deviation": _set("network.backbone.std", lambda std: std * 1.05),
     "a lost temperature": _set("temperature", np.ones_like),
-    "a weight of the classifier": _set("network.classifier.bias", lambda bias: bias + [0.0, 0.0, 0.01]),
+    "a weight of the classifier": _set("network.classifier.bias", lambda bias: bias + np.array([0.0, 0.0, 1.0])),
 }
 
 
@@ -90,7 +90,7 @@ def test_a_fault_in_the_graph_is_refused_and_nothing_is_left(
     fault: str, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_graph(monkeypatch, _graph(model, GRAPH_FAULTS[fault]))
-    with pytest.raises(ParityError, match="does not answer like the trained model.*Nothing was written"):
+    with pytest.raises(ParityError, match=r"does not answer like the trained model.*Nothing was written"):
         write_bundle(tmp_path / "bundle", model.exportable, model.contents, parity_images=model.images)
     assert not list(tmp_path.iterdir())
 

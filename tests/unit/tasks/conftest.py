@@ -27,6 +27,7 @@ BASE: dict[str, Any] = {
     "input.width": 64,
     "trainer.batch_size": 8,
     "task.probe_draws": 1,
+    "task.probe_penalty": 0.01,
 }
 
 

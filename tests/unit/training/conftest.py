@@ -30,6 +30,7 @@ BASE: dict[str, Any] = {
     "trainer.max_epochs": 2,
     "trainer.backbone_lr": 3e-3,
     "task.probe_draws": 1,
+    "task.probe_penalty": 0.01,
     "export.parity_images": 12,
 }
 ONE_SPLIT: dict[str, Any] = {"split.folds": 0, "split.test": 0.25, "split.val": 0.25}

@@ -69,7 +69,7 @@ def test_every_part_is_judged_once_by_a_model_that_had_not_seen_it(by_folds: ByF
         own = read_table(by_folds.run / "fits" / name / "predictions.parquet")
         assert set(own.paths.tolist()) == {s.path.as_posix() for s in data.val}
         # Calibration and decisions come later; the probabilities' order is that of the fold's own answers.
-        joined = {path: row for path, row in zip(table.paths.tolist(), table.labels.tolist(), strict=True)}
+        joined = dict(zip(table.paths.tolist(), table.labels.tolist(), strict=True))
         assert [joined[p] for p in own.paths.tolist()] == own.labels.tolist()
 
 

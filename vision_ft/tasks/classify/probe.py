@@ -138,7 +138,7 @@ def _half_pays(device: torch.device) -> bool:
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
 
 
-PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 """Candidates where the recipe leaves the penalty to the data."""
 
 

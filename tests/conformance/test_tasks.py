@@ -1,0 +1,151 @@
+"""What every task promises on every kind of backbone: fit, resume, export, parity, serve.
+
+A task is named once more here, with data that it can learn from; all else comes from the registry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from fastapi.testclient import TestClient
+
+from serving.app import create_app
+from serving.settings import Settings
+from tests.support.tiny_parts import write_tiny_parts
+from vision_ft.bundle.predictor import Predictor, load
+from vision_ft.data.index import Index
+from vision_ft.recipe import load_recipe
+from vision_ft.tasks.registry import TASKS
+from vision_ft.training import Interrupted, train
+from vision_ft.training.curves import KeepCurves, read_curves
+
+
+def _labelled_parts(root: Path) -> dict[str, Any]:
+    table = write_tiny_parts(root, {"good": 7, "scratch": 6, "stain": 5})
+    return {"data.csv": str(table), "objective.good": ["good"]}
+
+
+DATA: dict[str, Callable[[Path], dict[str, Any]]] = {"classify": _labelled_parts}
+"""For each task: writes small labelled images into a folder, and gives the recipe's keys for them."""
+BACKBONES = ("test_efficientnet", "test_vit")
+"""One with batch normalisation, one transformer."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    task: str
+    backbone: str
+    run: Path
+    interrupted: Interrupted
+
+    @property
+    def predictor(self) -> Predictor:
+        return load(self.run / "bundle")
+
+    @property
+    def images(self) -> list[bytes]:
+        return [s.path.read_bytes() for s in Index.read(self.run / "index.parquet").samples()]
+
+
+def test_every_task_is_held_to_its_promises() -> None:
+    assert set(DATA) == set(TASKS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISION_FT_THREADS", "1")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(t, b) for t in TASKS for b in BACKBONES],
+    ids=[f"{t}-{b}" for t in TASKS for b in BACKBONES],
+)
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A run of two epochs that was interrupted after the first one, and resumed."""
+    task, backbone = request.param
+    folder = tmp_path_factory.mktemp(f"{task}-{backbone}")
+    changes: dict[str, Any] = {
+        "task": task, "model.backbone": backbone, "model.pretrained": False, "input.height": 64, "input.width": 96,
+        "trainer.batch_size": 8, "trainer.max_epochs": 2, "split.folds": 0, "split.val": 0.3, "split.test": 0.2,
+        "export.parity_images": 16, **DATA[task](folder / "data"),
+    }  # fmt: skip
+    run = folder / "run"
+
+    def stop(self: KeepCurves, trainer: Any, module: Any, *_: Any) -> None:
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KeepCurves, "on_train_batch_end", stop)
+        with pytest.raises(Interrupted) as told:
+            train(load_recipe(None, changes), run=run)
+    train(run=run, resume=True)
+    return Finished(task, backbone, run, told.value)
+
+
+def test_it_fits_and_resumes(finished: Finished) -> None:
+    assert finished.interrupted.checkpoint is not None
+    assert finished.interrupted.checkpoint.exists()
+    epochs = [float(row["epoch"]) for row in read_curves(finished.run / "metrics.csv") if float(row["epoch"]) > 0]
+    assert epochs == [1, 2]
+    assert (finished.run / "report" / "report.html").stat().st_size > 10_000
+
+
+def test_the_bundle_names_task_and_backbone(finished: Finished) -> None:
+    stage = finished.predictor.stage
+    assert stage.task == finished.task
+    assert stage.weights.backbone.startswith(finished.backbone)
+    assert stage.weights.source == "none"
+    assert stage.embedding > 0
+    assert finished.predictor.bundle.reference() is not None
+
+
+def test_the_export_answers_like_the_model(finished: Finished) -> None:
+    parity = json.loads((finished.run / "bundle" / "parity.json").read_text())
+    assert parity["holds"] is True
+    assert parity["images"] == 16
+    assert parity["verdicts"] >= 2
+
+
+def test_no_folder_of_this_machine_is_in_the_bundle(finished: Finished) -> None:
+    for name in ("manifest.json", "card.md", "training_images.txt", "parity.json"):
+        text = (finished.run / "bundle" / name).read_text(encoding="utf-8")
+        assert str(finished.run.parent) not in text, name
+        assert str(Path.home()) not in text, name
+
+
+def test_the_batch_is_dynamic(finished: Finished) -> None:
+    session = onnxruntime.InferenceSession(finished.run / "bundle" / "model.onnx", providers=["CPUExecutionProvider"])
+    batch = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)
+    together = session.run(None, {"images": batch})
+    assert all(len(output) == 3 for output in together)
+    for whole, alone in zip(together, session.run(None, {"images": batch[:1]}), strict=True):
+        np.testing.assert_allclose(alone[0], whole[0], rtol=1e-3, atol=1e-4 * float(np.abs(whole).max()))
+
+
+def test_the_service_answers_like_the_predictor(finished: Finished) -> None:
+    predictor = finished.predictor
+    with TestClient(create_app(Settings(bundle=finished.run / "bundle", device="cpu"))) as client:
+        for data in finished.images[::9]:
+            expected = predictor(data)
+            answer = client.post("/v1/predict", content=data, headers={"Content-Type": "image/png"})
+            assert answer.status_code == 200, answer.text
+            body = answer.json()
+            assert (body["label"], body["decision"]) == (expected.label, str(expected.decision))
+            assert body["probability"] == pytest.approx(expected.probability, abs=1e-6)
+            for name, value in expected.result.to_json().items():
+                assert body[name] == pytest.approx(value, abs=1e-6)
