@@ -65,8 +65,8 @@ class _Sized(pl.LightningDataModule):
         return self.task.loaders(replace(self.data, recipe=recipe, val=()))[0]
 
     def val_dataloader(self) -> Any:
-        """None: the finder asks for it, as the module can validate."""
-        return []
+        """The same images: the finder validates one batch too, which has to fit as well."""
+        return self.train_dataloader()
 
 
 def _find_batch_size(recipe: Recipe, task: TorchTask, data: FitData) -> int:

@@ -63,7 +63,8 @@ def test_size_and_type_stay(preset: str, size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     for seed in range(6):
         view = augment(pipeline, image, seed)
-        assert (view.shape, view.dtype) == (image.shape, np.uint8)
+        assert view.shape == image.shape
+        assert view.dtype == np.uint8
         assert view.flags.c_contiguous
 
 

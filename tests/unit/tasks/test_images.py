@@ -51,7 +51,8 @@ def test_masks_are_placed_with_their_images(index: Index) -> None:
     good, bad = images.mask(0), images.mask(len(samples) - 1)
     assert good is None  # an empty mask
     assert bad is not None
-    assert (bad.shape, bad.dtype) == ((36, 40), np.uint8)
+    assert bad.shape == (36, 40)
+    assert bad.dtype == np.uint8
     # The scratch is yellow: where the mask lies, the image's blue is low.
     pixels = images[len(samples) - 1].astype(int)
     yellow = (pixels[..., 0] - pixels[..., 2]) > 80

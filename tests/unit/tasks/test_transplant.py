@@ -34,7 +34,8 @@ def test_only_the_surroundings_of_the_defect_change(seed: int) -> None:
     recipient, (donor, mask) = _good(), tiny_part("scratch", 1, 0, (48, 56))
     made = transplant(recipient, donor, mask, np.random.default_rng(seed))
     assert made is not None
-    assert (made.shape, made.dtype) == (recipient.shape, np.uint8)
+    assert made.shape == recipient.shape
+    assert made.dtype == np.uint8
     high, wide = _box(mask > 0)
     rows, columns = _box(_changed(made, recipient))
     assert rows <= high + 2 * _GROWTH
@@ -93,7 +94,8 @@ def test_no_mask_breaks_it(top: int, left: int, height: int, width: int, holes: 
         # Nothing to move, or too much of it, or no rim left around it.
         assert not len(rows) or (np.ptp(rows) + 1) * (np.ptp(columns) + 1) > 0.6 * mask.size
         return
-    assert (made.shape, made.dtype) == (recipient.shape, np.uint8)
+    assert made.shape == recipient.shape
+    assert made.dtype == np.uint8
     changed = _changed(made, recipient)
     if changed.any():
         high, wide = _box(mask > 0)

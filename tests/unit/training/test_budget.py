@@ -88,7 +88,7 @@ def test_a_small_last_batch_is_not_taken_for_speed() -> None:
             return out
 
         def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-            return self(batch[0]).square().mean()
+            return self.forward(batch[0]).square().mean()
 
     module = Module()
     before = module.layer.weight.detach().clone()

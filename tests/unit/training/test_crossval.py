@@ -17,6 +17,7 @@ from vision_ft.data.index import Index
 from vision_ft.evaluation.table import read_table
 from vision_ft.tasks.contract import FitData
 from vision_ft.training import RunResult, crossval, train
+from vision_ft.training.fit import fit
 
 from .conftest import MakeRecipe
 
@@ -34,7 +35,6 @@ class ByFolds:
 @pytest.fixture(scope="module")
 def by_folds(make_recipe: MakeRecipe, tmp_path_factory: pytest.TempPathFactory) -> ByFolds:
     seen: dict[str, FitData] = {}
-    fit = crossval.fit
 
     def spy(task: Any, data: FitData, plan: Any, folder: Path, **more: Any) -> Any:
         seen[plan.name] = data

@@ -20,7 +20,7 @@ from vision_ft.errors import TrainingError, UsageError
 from vision_ft.evaluation.table import read_table
 from vision_ft.recipe import load_recipe
 from vision_ft.training import export, train
-from vision_ft.training import fit as fit_module
+from vision_ft.training.curves import KeepCurves
 from vision_ft.training.fit import Interrupted
 
 from .conftest import MakeRecipe, Trained
@@ -112,7 +112,7 @@ def test_resume_is_exact_and_a_seed_gives_one_bundle(
 ) -> None:
     """Interrupted in the second epoch and resumed, the same recipe ends at the same weights and answers."""
     run = tmp_path / "resumed"
-    step = fit_module.KeepCurves.on_train_batch_end
+    step = KeepCurves.on_train_batch_end
 
     def stop(self: object, trainer: object, *rest: object) -> None:
         if trainer.current_epoch == 1:  # type: ignore[attr-defined]
@@ -120,7 +120,7 @@ def test_resume_is_exact_and_a_seed_gives_one_bundle(
         step(self, trainer, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module.KeepCurves, "on_train_batch_end", stop)
+        patch.setattr(KeepCurves, "on_train_batch_end", stop)
         with pytest.raises(Interrupted) as told:
             train(plain_run.recipe, run=run)
     assert told.value.checkpoint == run / "fits" / "final" / "best.ckpt"

@@ -96,7 +96,9 @@ class FeatureCache:
     ) -> Tensor:
         """Like `pooled_features` on every image, computing only what another fit has not."""
         spec = dataset.images.spec.model_dump_json()
-        network_now = f"{spec} {[float(p.detach().double().sum()) for p in network.state_dict().values()]}"
+        # What is pooled does not show in the weights of a network that is not fitted yet.
+        pooled = f"{network.taps} {network.statistics}"
+        network_now = f"{spec} {pooled} {[float(p.detach().double().sum()) for p in network.state_dict().values()]}"
         if network_now != self._network:
             self._network, self._rows = network_now, {}
         digests = [sample.digest for sample in dataset.images.samples]

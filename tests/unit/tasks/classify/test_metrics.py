@@ -22,7 +22,7 @@ def _objective(bad_scores: list[float], bad: list[bool], **aim: float) -> float:
     scores = np.array(bad_scores)
     probabilities = np.stack([1 - scores, scores, np.zeros(len(scores))], axis=1)
     targets: NDArray[np.int64] = np.array([int(b) for b in bad], dtype=np.int64)
-    return validation_metrics(probabilities, targets, CLASSES, Objective(**aim))["objective"]  # type: ignore[arg-type]
+    return validation_metrics(probabilities, targets, CLASSES, Objective(**aim))["objective"]
 
 
 def test_figures_by_hand() -> None:

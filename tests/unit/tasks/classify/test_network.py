@@ -89,11 +89,11 @@ def test_they_do_on_real_backbones(name: str) -> None:
 
 
 def test_the_evidence_lies_where_the_odd_pixel_is() -> None:
-    network = _network(_Grids((8, 8)), ("max",), taps=1)
+    backbone = _Grids((8, 8))
+    network = _network(backbone, ("max",), taps=1)
     nn.init.constant_(network.classifier.weight, 1.0)
     with torch.no_grad():
-        conv = network.backbone.layers_[0]
-        conv.weight.fill_(1.0)
+        nn.init.ones_(next(backbone.layers_[0].parameters()))
         network.mean.zero_()
         network.scale.fill_(1.0)
         images = torch.full((1, 3, 8, 8), 130.0)
