@@ -121,10 +121,17 @@ def write_bundle(
 
 
 def update_metrics(target: Path, metrics: dict[str, Any], card: Callable[[Manifest], str]) -> None:
-    """Put the figures, measured with the bundle itself, into its manifest and card."""
+    """Put the figures, measured with the bundle itself, into its manifest and card; all or nothing."""
     manifest = open_bundle(target).manifest.model_copy(update={"metrics": metrics})
-    (target / "card.md").write_text(card(manifest), "utf-8")
-    _seal(target, manifest)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        shutil.copytree(target, folder, dirs_exist_ok=True)
+        (folder / "card.md").write_text(card(manifest), "utf-8")
+        _seal(folder, manifest)
+        _replace(folder, target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def libraries() -> dict[str, str]:

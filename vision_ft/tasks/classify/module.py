@@ -29,6 +29,8 @@ class ClassifyModule(pl.LightningModule):
     the recipe asks for logit adjustment. `steps` is the length of the schedule.
     """
 
+    log_prior: Tensor
+
     def __init__(
         self,
         network: PooledClassifier,

@@ -187,17 +187,19 @@ def fit_classifier(
     *,
     penalty: float,
     smoothing: float,
+    offset: Tensor | None = None,
     iterations: int = 100,
 ) -> float:
     """Multinomial logistic regression by L-BFGS into the network's classifier; gives the weighted mean loss.
 
     `features` float [N, F], `targets` int [N], `weights` [N] (any positive scale). `penalty`
-    is the factor of the squared norm of the weights.
+    is the factor of the squared norm of the weights. `offset` float [classes] is added to the
+    logits in fitting alone (the log-prior, for logit adjustment).
     """
     shares = torch.from_numpy(weights / weights.sum()).float()
     classes = network.classifier.out_features
     weight, bias = _regress(
-        features, targets, shares, classes, penalty=penalty, smoothing=smoothing, iterations=iterations
+        features, targets, shares, classes, penalty=penalty, smoothing=smoothing, iterations=iterations, offset=offset
     )
     with torch.no_grad():
         network.classifier.weight.copy_(weight)
@@ -215,6 +217,7 @@ def _regress(
     penalty: float,
     smoothing: float,
     iterations: int,
+    offset: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Weights [classes, F] and biases [classes] of the penalised regression."""
     weight = torch.zeros(classes, features.shape[1]).requires_grad_()
@@ -225,7 +228,8 @@ def _regress(
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        each = F.cross_entropy(F.linear(features, weight, bias), targets, reduction="none", label_smoothing=smoothing)
+        logits = F.linear(features, weight, bias if offset is None else bias + offset)
+        each = F.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
         loss: Tensor = (each * shares).sum() + penalty * weight.square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss

@@ -111,7 +111,16 @@ class ClassifyTask:
         penalty = recipe.task.probe_penalty
         assert penalty != "auto", "settled before the first fit"
         smoothing = recipe.task.label_smoothing
-        loss = fit_classifier(module.network, features, targets, views.weights, penalty=penalty, smoothing=smoothing)
+        adjusts = recipe.task.imbalance == "logit_adjustment"
+        loss = fit_classifier(
+            module.network,
+            features,
+            targets,
+            views.weights,
+            penalty=penalty,
+            smoothing=smoothing,
+            offset=module.log_prior.cpu() if adjusts else None,
+        )
         say(f"linear probe on {len(features)} views of {len(dataset)} images: penalty {penalty:g}, loss {loss:.3f}")
 
     def views_before(self, recipe: Recipe) -> float:
