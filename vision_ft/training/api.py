@@ -33,7 +33,7 @@ from vision_ft.training.prepare import Prepared, prepare, read_images, reopen
 from vision_ft.training.reporting import report_run
 from vision_ft.training.run_folder import RunFolder, open_run
 
-_OVERHEAD = 25.0
+_OVERHEAD = 12.0
 """Seconds of export and evaluation of one fit, reserved from `trainer.max_time`."""
 
 
