@@ -40,7 +40,9 @@ class PlainImages(Dataset[Any]):
         return len(self.samples)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
-        image = cv2.cvtColor(cv2.imread(str(self.samples[row].path)), cv2.COLOR_BGR2RGB)
+        read = cv2.imread(str(self.samples[row].path))
+        assert read is not None
+        image = cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
         image = cv2.resize(image, self.size[::-1])
         if np.random.random() < 0.5:
             image = image[:, ::-1]
@@ -85,9 +87,8 @@ def _ours(recipe: Any, index: Any, samples: tuple[Sample, ...]) -> Any:
     module.log = lambda *_, **__: None
     module.train()
     optimizer = module.configure_optimizers()["optimizer"]
-    average = torch.optim.swa_utils.AveragedModel(
-        module.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.trainer.ema_decay)
-    )
+    averaging: Any = torch.optim.swa_utils.get_ema_multi_avg_fn
+    average = torch.optim.swa_utils.AveragedModel(module.network, multi_avg_fn=averaging(recipe.trainer.ema_decay))
     trained = [p for p in module.parameters() if p.requires_grad]
 
     def step(batch: Any) -> int:
@@ -116,7 +117,8 @@ def _plain(recipe: Any, index: Any, samples: tuple[Sample, ...]) -> Any:
 
     def step(batch: Any) -> int:
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
+        loss: Any = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
+        loss.backward()
         optimizer.step()
         return len(batch[1])
 
