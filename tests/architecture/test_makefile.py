@@ -35,9 +35,9 @@ def test_demo_alone_asks_for_nothing() -> None:
     assert _dry_run("demo").splitlines()[-1].strip() == ".venv/bin/vision-ft demo"
 
 
-def test_demo_passes_on_folder_and_task() -> None:
-    last = _dry_run("demo", "DATA=/parts of today", "TASK=classify").splitlines()[-1]
-    assert last.split(" demo ")[1].strip() == '--data.root "/parts of today" --task "classify"'
+def test_demo_passes_on_the_folder_and_further_arguments() -> None:
+    last = _dry_run("demo", "DATA=/parts of today", "ARGS=--seed 3").splitlines()[-1]
+    assert last.split(" demo ")[1].strip() == '--data.root "/parts of today" --seed 3'
 
 
 def test_the_whole_suite_runs_last() -> None:

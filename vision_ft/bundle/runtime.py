@@ -24,7 +24,7 @@ def choose_providers(device: str = "auto") -> list[str]:
 
     Raises `UsageError` for another word, or when CUDA is asked for and not there.
     """
-    available = [p for p in ort.get_available_providers() if not p.startswith("CUDA") or _driver()]
+    available = [p for p in ort.get_available_providers() if not p.startswith("CUDA") or has_driver()]
     if device == "auto":
         return [p for p in _PREFERENCE if p in available]
     if device not in _SHORT:
@@ -40,7 +40,7 @@ def choose_providers(device: str = "auto") -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _driver() -> bool:
+def has_driver() -> bool:
     """Whether an NVIDIA driver is here: without one, asking for CUDA only fills the log with errors."""
     for name in ("libcuda.so.1", "nvcuda.dll"):
         try:

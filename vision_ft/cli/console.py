@@ -10,9 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 
-def console() -> Console:
-    """Standard output: coloured at a terminal, plain in a pipe."""
-    return Console(highlight=False, soft_wrap=True)
+def console(*, whole_lines: bool = False) -> Console:
+    """Standard output: coloured at a terminal, plain in a pipe.
+
+    With `whole_lines` a table in a pipe or a file is as wide as its content: what reads it there
+    wants each row in one line.
+    """
+    width = 100_000 if whole_lines and not at_terminal() else None
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def table(title: str, *columns: str) -> Table:

@@ -80,7 +80,7 @@ def _as_table(rows: list[dict[str, Any]]) -> str:
     shown.title = None
     for row in rows:
         shown.add_row(*_cells(row))
-    out = console()
+    out = console(whole_lines=True)
     with out.capture() as captured:
         out.print(shown)
     return captured.get()

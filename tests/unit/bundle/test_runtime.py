@@ -8,14 +8,16 @@ from pathlib import Path
 import onnxruntime as ort
 import pytest
 
+from vision_ft.bundle import runtime
 from vision_ft.bundle.runtime import active_provider, choose_providers, open_session
 from vision_ft.errors import BundleError, UsageError
 
 MakeBundle = Callable[..., Path]
 
 
-def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+def only(monkeypatch: pytest.MonkeyPatch, *names: str, driver: bool = True) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: list(names))
+    monkeypatch.setattr(runtime, "has_driver", lambda: driver)
 
 
 def test_the_best_provider_comes_first_and_the_cpu_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +25,13 @@ def test_the_best_provider_comes_first_and_the_cpu_last(monkeypatch: pytest.Monk
     assert choose_providers() == ["CUDAExecutionProvider", "CPUExecutionProvider"]
     assert choose_providers("cuda") == ["CUDAExecutionProvider", "CPUExecutionProvider"]
     assert choose_providers("cpu") == ["CPUExecutionProvider"]
+
+
+def test_without_a_driver_cuda_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "CUDAExecutionProvider", "CPUExecutionProvider", driver=False)
+    assert choose_providers("auto") == ["CPUExecutionProvider"]
+    with pytest.raises(UsageError, match=r"device cuda: expected CUDAExecutionProvider"):
+        choose_providers("cuda")
 
 
 def test_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
