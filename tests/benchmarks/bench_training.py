@@ -4,8 +4,8 @@
 
 Both train on the same images in turns, in one process; what is printed is the ratio of their
 images per second. The plain script decodes, resizes and flips in a DataLoader and trains the
-whole network with AdamW, as its tutorial does. Ours does what the recipe says, augmentation
-included: cached decodes, frozen first layers, EMA.
+whole network with AdamW, in the memory layout that suits it best. Ours does what the recipe
+says, augmentation included: cached decodes, frozen first layers, EMA.
 """
 
 from __future__ import annotations
@@ -113,11 +113,12 @@ def _plain(recipe: Any, index: Any, samples: tuple[Sample, ...]) -> Any:
     numbers = {c.id: n for n, c in enumerate(index.classes)}
     dataset = PlainImages(list(samples), numbers, (recipe.input.height, recipe.input.width))
     loader: Any = DataLoader(dataset, batch_size=recipe.trainer.batch_size, shuffle=True)
-    model.train()
+    model = model.train().to(memory_format=torch.channels_last)
 
     def step(batch: Any) -> int:
         optimizer.zero_grad()
-        loss: Any = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
+        pixels = batch[0].contiguous(memory_format=torch.channels_last)
+        loss: Any = torch.nn.functional.cross_entropy(model(pixels), batch[1])
         loss.backward()
         optimizer.step()
         return len(batch[1])
