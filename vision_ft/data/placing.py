@@ -52,8 +52,8 @@ def _correct(members: Sequence[Candidate], *, test: float, val: float, seed: int
         if fraction == 0:
             continue
         share = fraction * len(members)
-        least = max(int(len(members) > served), math.floor(share / 2))
-        most = max(least, math.ceil(1.5 * share))
+        least = max(int(len(members) > served), math.ceil(share / 2))
+        most = max(least, math.floor(1.5 * share))
         served += 1
         while _count(members, split) < least and (
             _move(members, "train", split, middle[split], seed, spare=1)
