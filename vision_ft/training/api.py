@@ -27,6 +27,7 @@ from vision_ft.training.bundling import scratch_predictor, write_run_bundle
 from vision_ft.training.crossval import out_of_fold, read_out_of_fold
 from vision_ft.training.curves import draw_curves, overfitting, read_curves, write_curves
 from vision_ft.training.devices import choose_workers, training_device, use_cpu_budget
+from vision_ft.training.embedding import embed_images
 from vision_ft.training.finders import apply_finders
 from vision_ft.training.fit import FitPlan, best_checkpoint, fit, fresh_backbone, rebuild
 from vision_ft.training.prepare import Prepared, prepare, read_images, reopen
@@ -166,7 +167,7 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
 def _prepared(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Prepared:
     if resume:
         return reopen(recipe, Index.read(folder.index), int(folder.read_plan()["folds"]))
-    index = read_images(recipe)
+    index = read_images(recipe, embed=embed_images)
     prepared = prepare(recipe, folder, index)
     parts = len(set(prepared.index.column("part")))
     folder.say(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_ft.bundle.manifest import InputSpec
+from vision_ft.data.duplicates import Embed
 from vision_ft.data.folds import group_folds, suggest
 from vision_ft.data.index import Index, Sample
 from vision_ft.data.load import load_index
@@ -58,8 +59,11 @@ def input_spec(recipe: Recipe) -> InputSpec:
     )
 
 
-def read_images(recipe: Recipe) -> Index:
-    """The labelled images that a recipe names; raises `UsageError` where it names none."""
+def read_images(recipe: Recipe, *, embed: Embed | None = None) -> Index:
+    """The labelled images that a recipe names; raises `UsageError` where it names none.
+
+    Where nothing says which images show one part, `embed` makes the search for near-duplicates sharper.
+    """
     data = recipe.data
     if data.root is None and data.csv is None:
         raise UsageError("The recipe names no images", remedy="Give their folder with --data.root DIR.")
@@ -74,6 +78,7 @@ def read_images(recipe: Recipe) -> Index:
         on_error=data.on_error,
         limit_per_class=data.limit_per_class,
         seed=recipe.seed,
+        embed=embed,
     )
 
 
