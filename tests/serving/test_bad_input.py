@@ -6,8 +6,8 @@ import http.client
 import json
 import re
 import socket
-import time
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
