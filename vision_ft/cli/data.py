@@ -99,13 +99,21 @@ def _split(argv: Sequence[str]) -> int:
     add_data_flags(parser)
     parser.add_argument("--test", type=float, default=0.15, help="share of groups held back (0.15)")
     parser.add_argument("--val", type=float, default=0.15, help="share of groups for validation (0.15)")
+    parser.add_argument(
+        "--given",
+        choices=("keep", "ignore"),
+        default="keep",
+        help="a split that the data have already (folders, a column): keep it, or place every group anew (keep)",
+    )
     parser.add_argument("--out", type=Path, default=Path("split.json"), help="the saved split (split.json)")
     found = parser.parse(argv)
     from vision_ft.data.folds import suggest
     from vision_ft.data.split import SavedSplit, assign, check
 
     saved = SavedSplit.read(found.out) if found.out.exists() else None
-    index = assign(read_index(found), test=found.test, val=found.val, seed=found.seed, saved=saved)
+    index = assign(
+        read_index(found), test=found.test, val=found.val, seed=found.seed, saved=saved, given=found.given
+    )
     check(index)
     SavedSplit.of(index, test=found.test, val=found.val, seed=found.seed, before=saved).write(found.out)
     out = console()

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from vision_ft.bundle.manifest import Calibration
-from vision_ft.evaluation.folds import group_folds
+from vision_ft.evaluation.folds import strata_folds
 from vision_ft.evaluation.metrics import ece_of, nll_of
 
 PRIOR_SPREAD = 0.5
@@ -81,7 +81,7 @@ def calibrate(
         return Calibration()
     before = apply_temperature(logits, 1.0)
     after = np.empty_like(before)
-    folds = group_folds(groups, _FOLDS)
+    folds = strata_folds(groups, _FOLDS)
     for fold in np.unique(folds):
         held = folds == fold
         temperature = fit_temperature(logits[~held], targets[~held], groups[~held])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def group_folds(groups: NDArray[np.str_], k: int, strata: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+def strata_folds(groups: NDArray[np.str_], k: int, strata: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Fold of each row [N] such that a group lies in one fold, folds being alike in size and strata.
 
     A group belongs to the stratum (True) if any of its rows does. At most `k` folds, and no

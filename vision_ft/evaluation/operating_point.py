@@ -12,7 +12,7 @@ from vision_ft.bundle.decision import DecisionRule
 from vision_ft.evaluation.decide import decided
 from vision_ft.evaluation.escape import escapes, rates
 from vision_ft.evaluation.figures import Figure
-from vision_ft.evaluation.folds import group_folds
+from vision_ft.evaluation.folds import strata_folds
 from vision_ft.evaluation.parts import Parts, parts_of
 from vision_ft.evaluation.sentences import percent
 from vision_ft.evaluation.table import PredictionTable
@@ -136,7 +136,7 @@ def _cross_fitted(table: PredictionTable, parts: Parts, objective: Objective) ->
     k = min(_FOLDS, *counts)
     if k < 2:
         return None
-    folds = group_folds(parts.groups, k, parts.is_bad)
+    folds = strata_folds(parts.groups, k, parts.is_bad)
     severity = np.zeros(len(parts), dtype=np.int64)
     for fold in np.unique(folds):
         held = folds == fold

@@ -69,6 +69,9 @@ class SplitSection(Section):
     """Number of folds by group; 0: one validation split; auto: 3 where a class has few parts, else 0."""
     fold_share: float = Field(default=0.15, gt=0.0, le=1.0)
     """Budget of one fold model as a share of the whole training time (or epochs)."""
+    given: Literal["keep", "ignore"] = "keep"
+    """What to do with a split that the data have already (train/val/test folders, a column):
+    keep it, or place every group anew, where it was made by image."""
     file: Path | None = None
     """Saved split to obey; None: one is made and saved in the run."""
 

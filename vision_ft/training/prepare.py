@@ -96,7 +96,7 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index) -> Prepared:
     if split.test == "auto" or split.folds == "auto":
         run.say(advice.reason)
     saved = SavedSplit.read(split.file) if split.file is not None else None
-    index = assign(index, test=float(test), val=val, seed=recipe.seed, saved=saved)
+    index = assign(index, test=float(test), val=val, seed=recipe.seed, saved=saved, given=split.given)
     check(index)
     SavedSplit.of(index, test=float(test), val=val, seed=recipe.seed, before=saved).write(run.split)
     index.write(run.index)

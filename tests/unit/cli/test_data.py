@@ -53,6 +53,25 @@ def test_a_split_that_leaves_nothing_to_train_on_is_refused(run: Run, parts: Pat
     assert not (tmp_path / "split.json").exists()
 
 
+def test_a_split_made_by_image_is_refused_and_can_be_ignored(run: Run, tmp_path: Path) -> None:
+    rows = [f"{colour}_{part}_{shot}.png" for colour in COLOURS for part in range(6) for shot in range(2)]
+    lines = ["path,target,part,split"]
+    for number, name in enumerate(rows):
+        colour, part, shot = name.removesuffix(".png").split("_")
+        write_image(tmp_path / name, colour_image(colour, number))
+        # Of every part one shot is trained on, and the other one tested.
+        lines.append(f"{name},{colour},{colour}_{part},{'train' if shot == '0' else 'test'}")
+    (tmp_path / "parts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    flags = ("data", "split", "--data.root", tmp_path, "--data.csv", tmp_path / "parts.csv", "--test", "0.3")
+    kept = run(*flags)
+    assert kept.code == 1
+    assert "--given ignore" in kept.complaint
+    assert run(*flags, "--given", "ignore").code == 0
+    saved = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    assert set(saved["groups"].values()) == {"train", "val", "test"}
+    assert len(saved["images"]) == len(rows)
+
+
 def test_a_damaged_split_is_not_overwritten(run: Run, parts: Path, tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text("{", encoding="utf-8")
     assert run("data", "split", "--data.root", parts).code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,6 @@ def test_many_parts_are_split(make_recipe: MakeRecipe, prepared: Prepare, tmp_pa
 
 def test_the_seed_decides_the_split(make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path) -> None:
     def split(**changes: Any) -> list[str | None]:
-        import shutil
-
         shutil.rmtree(tmp_path / "prepared", ignore_errors=True)
         found: list[str | None] = prepared(make_recipe(**changes))[0].index.column("split")
         return found
@@ -54,6 +53,22 @@ def test_a_saved_split_is_obeyed(make_recipe: MakeRecipe, prepared: Prepare, tmp
     (tmp_path / "prepared").rename(tmp_path / "before")
     second, _ = prepared(make_recipe(seed=6, split__file=str(tmp_path / "before" / "split.json")))
     assert first.index.column("split") == second.index.column("split")
+
+
+def test_a_split_that_the_data_have_can_be_ignored(
+    make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path
+) -> None:
+    table = write_tiny_parts(tmp_path / "given", {"good": 8, "scratch": 8}, shots=1, size=(44, 48))
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    lines = [f"{header},split", *(f"{row},{'test' if at % 2 else 'train'}" for at, row in enumerate(rows))]
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def tested(**changes: Any) -> int:
+        shutil.rmtree(tmp_path / "prepared", ignore_errors=True)
+        return len(prepared(make_recipe(data__csv=str(table), split__test=0.0, **changes))[0].test)
+
+    assert tested() == 8
+    assert tested(split__given="ignore") == 0
 
 
 def test_images_a_class_can_be_limited(make_recipe: MakeRecipe) -> None:
