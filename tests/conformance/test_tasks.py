@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-import torch
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
 from serving.settings import Settings
+from tests.support.one_thread import one_thread
 from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.bundle.predictor import Predictor, load
 from vision_ft.data.index import Index
@@ -61,12 +61,8 @@ def test_every_task_is_held_to_its_promises() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VISION_FT_THREADS", "1")
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+    with one_thread():
         yield
-        torch.set_num_threads(threads)
 
 
 @pytest.fixture(

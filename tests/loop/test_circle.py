@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
 from serving.settings import Settings
+from tests.support.one_thread import one_thread
 from vision_ft.cli import main
 from vision_ft.data.synthetic import generate_surfaces
 
@@ -20,12 +20,8 @@ _SIZE = (72, 96)
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VISION_FT_THREADS", "1")
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+    with one_thread():
         yield
-        torch.set_num_threads(threads)
 
 
 def test_from_pictures_to_a_watched_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import onnx
 import pytest
-import torch
 
+from tests.support.one_thread import one_thread
 from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.bundle.decision import DecisionRule
 from vision_ft.bundle.manifest import Calibration, DataInfo, InputSpec, Weights
@@ -41,12 +41,8 @@ class Model:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VISION_FT_THREADS", "1")
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+    with one_thread():
         yield
-        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
+from tests.support.one_thread import one_thread
 from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.recipe import Recipe, load_recipe
 from vision_ft.tasks.contract import FitData
@@ -52,12 +52,8 @@ class Trained:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VISION_FT_THREADS", "1")
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+    with one_thread():
         yield
-        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -55,9 +55,7 @@ def test_a_saved_split_is_obeyed(make_recipe: MakeRecipe, prepared: Prepare, tmp
     assert first.index.column("split") == second.index.column("split")
 
 
-def test_a_split_that_the_data_have_can_be_ignored(
-    make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path
-) -> None:
+def test_a_split_that_the_data_have_can_be_ignored(make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path) -> None:
     table = write_tiny_parts(tmp_path / "given", {"good": 8, "scratch": 8}, shots=1, size=(44, 48))
     header, *rows = table.read_text(encoding="utf-8").splitlines()
     lines = [f"{header},split", *(f"{row},{'test' if at % 2 else 'train'}" for at, row in enumerate(rows))]
