@@ -107,7 +107,12 @@ class Predictor:
         return self._task.assemble(outputs, geometries, self.stage, self.manifest.decision, far, self.manifest.version)
 
     def predict(self, images: Iterable[bytes | NDArray[np.uint8]], *, batch_size: int = 16) -> list[Prediction]:
-        """Predictions on encoded images or RGB arrays, in order."""
+        """Predictions on encoded images or RGB arrays, in order.
+
+        Raises `TypeError` for one image that is not in a sequence: call the predictor itself with it.
+        """
+        if isinstance(images, (bytes, bytearray, memoryview, np.ndarray)) and getattr(images, "ndim", 1) < 4:
+            raise TypeError("predict takes several images; for one, call the predictor itself: predictor(image)")
         predictions: list[Prediction] = []
         waiting: list[Prepared] = []
 

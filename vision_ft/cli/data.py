@@ -111,9 +111,7 @@ def _split(argv: Sequence[str]) -> int:
     from vision_ft.data.split import SavedSplit, assign, check
 
     saved = SavedSplit.read(found.out) if found.out.exists() else None
-    index = assign(
-        read_index(found), test=found.test, val=found.val, seed=found.seed, saved=saved, given=found.given
-    )
+    index = assign(read_index(found), test=found.test, val=found.val, seed=found.seed, saved=saved, given=found.given)
     check(index)
     SavedSplit.of(index, test=found.test, val=found.val, seed=found.seed, before=saved).write(found.out)
     out = console()

@@ -141,7 +141,7 @@ class _Rows:
             raise SplitError(
                 f"{lost} of {trained} training images belong to groups that are in another split as well",
                 expected="a split by group",
-                remedy="The given split was made by image: place the groups anew with split.given ignore (--given ignore).",
+                remedy="That split was made by image: place the groups anew (split.given ignore, or --given ignore).",
             )
         return self._index.with_groups(self._groups).with_split(self._splits).with_rejected(self._rejected)
 

@@ -68,8 +68,8 @@ class TorchTask(Protocol):
     def warm_start(self, module: Any, data: FitData, train: DataLoader[Any], say: Callable[[str], None]) -> None:
         """What happens before the first step: a linear probe, say."""
 
-    def views_before(self, recipe: Recipe) -> float:
-        """Forward passes over the training images that `warm_start` makes."""
+    def warm_start_seconds(self, module: Any, data: FitData, train: DataLoader[Any]) -> float:
+        """How long `warm_start` takes on these images, measured on a few of them."""
 
     def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
         """What the pretrained backbone sees in images, float32 [N, D]: for a quick probe before training."""

@@ -34,8 +34,10 @@ from vision_ft.training.prepare import Prepared, prepare, read_images, reopen
 from vision_ft.training.reporting import report_run
 from vision_ft.training.run_folder import RunFolder, open_run
 
-_OVERHEAD = 12.0
-"""Seconds of export and evaluation of one fit, reserved from `trainer.max_time`."""
+_JUDGING = 12.0
+"""Seconds in which one fold is exported and judged, reserved from `trainer.max_time`."""
+_CLOSING = 36.0
+"""The same for the final model, its bundle and the report, and for what was imported before the clock started."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def train(
     raw = None
     epochs = budget.final
     if prepared.folds is not None:
-        plan = FitPlan("fold", budget.fold)
+        plan = FitPlan("fold", budget.fold, budget.fold_seconds)
         found = out_of_fold(
             task, data, prepared.folds, plan, folder, scratch_predictor(task), resume=resume, bar=progress
         )
@@ -102,7 +104,7 @@ def train(
         epochs = budget.final if found.fine_tuned else 0
     seconds = None
     if recipe.trainer.max_time is not None:
-        seconds = max(10.0, started + recipe.trainer.max_time - time.monotonic() - _OVERHEAD)
+        seconds = max(10.0, started + recipe.trainer.max_time - time.monotonic() - _CLOSING)
     module = _final(task, data, FitPlan("final", epochs, seconds), folder, resume=resume, bar=progress)
     if raw is None:
         raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
@@ -184,7 +186,7 @@ def _budget(
     folds = 0 if prepared.folds is None else len(np.unique(prepared.folds))
     if resume:
         plan = folder.read_plan()
-        return recipe, Budget(int(plan["final"]), int(plan["fold"]), str(plan["why"]))
+        return recipe, Budget(int(plan["final"]), int(plan["fold"]), plan["fold_seconds"], str(plan["why"]))
     data = FitData(
         recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
     )
@@ -194,10 +196,11 @@ def _budget(
     folder.say(backbone.info.why)
     recipe = task.settle(data, backbone.to(training_device(recipe.trainer)), folder.say)
     data = replace(data, recipe=recipe)
-    speed = None
+    speed, start = None, 0.0
     if recipe.trainer.max_time is not None:
         loader, _ = task.loaders(data)
         module = task.build(data, backbone, steps=1)
+        start = task.warm_start_seconds(module, data, loader)
         speed = measure(module, loader, training_device(recipe.trainer))
     spent = time.monotonic() - started
     budget = plan_epochs(
@@ -206,10 +209,11 @@ def _budget(
         max_epochs=recipe.trainer.max_epochs,
         default_epochs=task.default_epochs,
         steps=-(-len(prepared.train) // recipe.trainer.batch_size),
-        views=task.views_before(recipe),
+        val_steps=-(-len(prepared.val) // recipe.trainer.batch_size),
+        start=start,
         folds=folds,
         fold_share=recipe.split.fold_share,
-        overhead=_OVERHEAD,
+        fixed=folds * _JUDGING + _CLOSING,
     )
     folder.say(budget.why)
     dump_recipe(recipe, folder.recipe)
@@ -218,6 +222,7 @@ def _budget(
             "folds": folds,
             "final": budget.final,
             "fold": budget.fold,
+            "fold_seconds": budget.fold_seconds,
             "why": budget.why,
             "weights": backbone.info.weights.model_dump(mode="json"),
         }

@@ -10,6 +10,8 @@ import lightning.pytorch as pl
 import torch
 
 _STEPS = 3
+_PATIENCE = 1.3
+"""A fold may take this many times as long as planned before it is cut short."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Budget:
 
     final: int
     fold: int
+    fold_seconds: float | None
+    """Time after which a fold's epochs end in any case; None: never."""
     why: str
 
 
@@ -81,31 +85,37 @@ def plan_epochs(
     max_epochs: int | None,
     default_epochs: int,
     steps: int,
-    views: float,
+    val_steps: int,
+    start: float,
     folds: int,
     fold_share: float,
-    overhead: float,
+    fixed: float,
 ) -> Budget:
     """Epochs of the final fit and of each fold.
 
-    `steps` are the steps of an epoch over all training images, `views` the forward passes
-    over them before training (the probe), `overhead` the seconds of export and evaluation of
-    one fit. A fold sees (folds - 1) / folds of the images; the final fit never gets less time than a fold.
+    `steps` are the steps of an epoch over all training images, `val_steps` the batches that
+    the final fit is validated on after each one, `start` the seconds before the first step
+    (the probe) over all training images, `fixed` the seconds of all exports and evaluations.
+    A fold sees (folds - 1) / folds of the images and is validated on the rest; the final fit
+    never gets less time than a fold.
     """
     wanted = max_epochs or default_epochs
     smaller = (folds - 1) / folds if folds else 1.0
     if max_time is None or speed is None:
         fold = wanted if folds == 0 else max(1, round(wanted * min(1.0, fold_share * folds)))
-        return Budget(wanted, fold, f"{wanted} epochs, as the recipe says")
-    probe = views * steps * speed.forward
-    epoch = steps * speed.step
-    spare = max(0.0, max_time * 0.95 - (folds + 1) * overhead - probe * (1 + folds * smaller))
-    for_folds = min(spare * min(fold_share * folds, folds / (folds + 1)), folds * wanted * epoch * smaller)
-    fold = int(for_folds / (folds * epoch * smaller)) if folds else 0
-    final = min(wanted, int((spare - folds * fold * epoch * smaller) / epoch))
+        return Budget(wanted, fold, None, f"{wanted} epochs, as the recipe says")
+    epoch = steps * speed.step + val_steps * speed.forward
+    fold_epoch = steps * (smaller * speed.step + speed.forward / folds) if folds else 0.0
+    spare = max(0.0, max_time * 0.95 - fixed - start * (1 + folds * smaller))
+    fold = 0
+    if folds:
+        share = min(fold_share * folds, folds / (folds + 1))
+        fold = min(wanted, int(spare * share / (folds * fold_epoch)))
+    final = min(wanted, int((spare - folds * fold * fold_epoch) / epoch))
     return Budget(
         final,
         fold,
+        fold * fold_epoch * _PATIENCE if folds else None,
         f"{max_time:.0f} s allow {final} of {wanted} epochs at {epoch:.1f} s"
         + (f", and {fold} for each of {folds} folds" if folds else ""),
     )

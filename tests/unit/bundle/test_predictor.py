@@ -72,6 +72,13 @@ def test_no_images_no_predictions(predictor: Predictor) -> None:
     assert predictor.predict([]) == []
 
 
+def test_one_image_is_no_sequence_of_images(predictor: Predictor) -> None:
+    image = np.zeros((8, 8, 3), dtype=np.uint8)
+    for one in (png(image), image):
+        with pytest.raises(TypeError, match=r"predictor\(image\)"):
+            predictor.predict(one)  # type: ignore[arg-type]
+
+
 def test_the_answer_is_plain_json(predictor: Predictor) -> None:
     answer = json.loads(json.dumps(predictor(plain(RGB["blue"])).to_json(), allow_nan=False))
     assert list(answer["probabilities"]) == ["red", "green", "blue"]

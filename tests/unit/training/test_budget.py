@@ -12,24 +12,27 @@ from vision_ft.training.budget import Speed, measure, plan_epochs
 
 def test_without_a_time_the_recipe_decides() -> None:
     given_ = plan_epochs(
-        None, max_time=None, max_epochs=20, default_epochs=12, steps=5, views=2, folds=3, fold_share=0.15, overhead=25
-    )
+        None, max_time=None, max_epochs=20, default_epochs=12, steps=5, val_steps=0, start=2.0,
+        folds=3, fold_share=0.15, fixed=25.0,
+    )  # fmt: skip
     assert (given_.final, given_.fold) == (20, 9)
     default = plan_epochs(
-        None, max_time=None, max_epochs=None, default_epochs=12, steps=5, views=2, folds=0, fold_share=1, overhead=25
-    )
+        None, max_time=None, max_epochs=None, default_epochs=12, steps=5, val_steps=2, start=2.0,
+        folds=0, fold_share=1.0, fixed=25.0,
+    )  # fmt: skip
     assert default.final == 12
     assert default.why == "12 epochs, as the recipe says"
 
 
 def test_a_time_is_shared_by_hand() -> None:
-    # 95 s, less 10 s of export, less a probe of 2 views of 10 batches of 0.5 s, leaves 75 s for epochs of 10 s.
+    # 95 s, less 10 s of export and 10 s of a probe, leave 75 s for epochs of 10 steps and 2 validation batches: 11 s.
     budget = plan_epochs(
         Speed(step=1.0, forward=0.5),
-        max_time=100.0, max_epochs=50, default_epochs=12, steps=10, views=2, folds=0, fold_share=0.15, overhead=10,
+        max_time=100.0, max_epochs=50, default_epochs=12, steps=10, val_steps=2, start=10.0,
+        folds=0, fold_share=0.15, fixed=10.0,
     )  # fmt: skip
-    assert budget.final == 7
-    assert budget.why == "100 s allow 7 of 50 epochs at 10.0 s"
+    assert budget.final == 6
+    assert budget.why == "100 s allow 6 of 50 epochs at 11.0 s"
 
 
 @given(
@@ -38,10 +41,11 @@ def test_a_time_is_shared_by_hand() -> None:
     max_time=st.floats(1.0, 10_000.0),
     max_epochs=st.none() | st.integers(1, 100),
     steps=st.integers(1, 200),
-    views=st.floats(0.0, 8.0),
+    val_steps=st.integers(0, 50),
+    start=st.floats(0.0, 600.0),
     folds=st.sampled_from([0, 2, 3, 5, 20]),
     fold_share=st.floats(0.01, 1.0),
-    overhead=st.floats(0.0, 60.0),
+    fixed=st.floats(0.0, 240.0),
 )
 def test_no_plan_exceeds_its_time(
     step: float,
@@ -49,30 +53,33 @@ def test_no_plan_exceeds_its_time(
     max_time: float,
     max_epochs: int | None,
     steps: int,
-    views: float,
+    val_steps: int,
+    start: float,
     folds: int,
     fold_share: float,
-    overhead: float,
+    fixed: float,
 ) -> None:
     budget = plan_epochs(
         Speed(step, forward),
-        max_time=max_time, max_epochs=max_epochs, default_epochs=12, steps=steps, views=views,
-        folds=folds, fold_share=fold_share, overhead=overhead,
+        max_time=max_time, max_epochs=max_epochs, default_epochs=12, steps=steps, val_steps=val_steps,
+        start=start, folds=folds, fold_share=fold_share, fixed=fixed,
     )  # fmt: skip
     wanted = max_epochs or 12
     assert 0 <= budget.final <= wanted
     assert 0 <= budget.fold <= wanted
     smaller = (folds - 1) / folds if folds else 1.0
-    fixed = (folds + 1) * overhead + views * steps * forward * (1 + folds * smaller)
-    needed = fixed + steps * step * (budget.final + folds * smaller * budget.fold)
+    epoch = steps * step + val_steps * forward
+    fold_epoch = steps * (smaller * step + forward / folds) if folds else 0.0
+    needed = fixed + start * (1 + folds * smaller) + epoch * budget.final + folds * fold_epoch * budget.fold
     if budget.final or budget.fold:
         assert needed <= max_time * 1.000001
     if folds == 0:
         assert budget.fold == 0
         # One epoch more would not fit, or is not wanted.
-        assert budget.final == wanted or needed + steps * step > 0.949 * max_time
+        assert budget.final == wanted or needed + epoch > 0.949 * max_time
     elif budget.fold:
-        assert budget.final >= min(wanted, int(smaller * budget.fold))
+        assert budget.fold_seconds is not None
+        assert budget.fold_seconds >= fold_epoch * budget.fold
 
 
 def test_a_small_last_batch_is_not_taken_for_speed() -> None:

@@ -8,6 +8,7 @@ can be learned.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -131,6 +132,20 @@ def pooled_features(
             pooled = network.pool(pixels.contiguous(memory_format=torch.channels_last)).features
         features.append(pooled.float().cpu())
     return torch.cat(features)
+
+
+def seconds_per_view(
+    network: PooledClassifier, dataset: ClassifyDataset, batch_size: int, *, device: torch.device
+) -> float:
+    """Measured seconds of `pooled_features` for one augmented view."""
+    count = min(batch_size, len(dataset))
+    draws = [(row, row) for row in range(count)]
+    seconds = []
+    for _ in range(3):  # the first one warms up
+        start = time.perf_counter()
+        pooled_features(network, dataset, draws, batch_size=batch_size, device=device)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:]) / count
 
 
 def _half_pays(device: torch.device) -> bool:

@@ -21,7 +21,14 @@ from vision_ft.tasks.classify.dataset import ClassifyDataset, Variation
 from vision_ft.tasks.classify.graph import ClassifyGraph
 from vision_ft.tasks.classify.module import ClassifyModule
 from vision_ft.tasks.classify.network import PooledClassifier
-from vision_ft.tasks.classify.probe import FeatureCache, choose_penalty, fit_classifier, pooled_features, probe_views
+from vision_ft.tasks.classify.probe import (
+    FeatureCache,
+    choose_penalty,
+    fit_classifier,
+    pooled_features,
+    probe_views,
+    seconds_per_view,
+)
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.images import PlacedImages
 from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed, sample_weights
@@ -123,11 +130,14 @@ class ClassifyTask:
         )
         say(f"linear probe on {len(features)} views of {len(dataset)} images: penalty {penalty:g}, loss {loss:.3f}")
 
-    def views_before(self, recipe: Recipe) -> float:
-        """The probe's passes, or the one for standardising where there is no probe."""
-        if not recipe.task.probe:
-            return 1.0
-        return (2.0 if recipe.augment.flip_horizontal > 0 else 1.0) + recipe.task.probe_draws
+    def warm_start_seconds(self, module: ClassifyModule, data: FitData, train: DataLoader[Any]) -> float:
+        """The pass over the images as they are (shared by all fits where it was made already), and the drawn views."""
+        dataset = train.dataset
+        assert isinstance(dataset, ClassifyDataset)
+        options = data.recipe.task
+        each = seconds_per_view(module.network, dataset, data.recipe.trainer.batch_size, device=module.device)
+        plain = 0.0 if options.probe else 1.0
+        return each * len(dataset) * (plain + (options.probe_draws if options.probe else 0.0))
 
     def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
         """Pooled features of the pretrained backbone, float32 [N, F]."""
