@@ -39,7 +39,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from vision_ft.bundle import tiff
 from vision_ft.bundle.faults import damaged, ended_early
-from vision_ft.bundle.headers import PNG_MAGIC, Header, jpeg_segments, png_chunks, read_header
+from vision_ft.bundle.headers import PNG_MAGIC, Header, jpeg_end, jpeg_segments, png_chunks, read_header
 from vision_ft.errors import ImageError, ImageTooLargeError, NotAnImageError, TruncatedImageError, UsageError
 
 DEFAULT_MAX_PIXELS = 64_000_000
@@ -102,14 +102,14 @@ def decode(data: bytes, *, window: Window | None = None, max_pixels: int | None 
 def _jpeg(data: bytes, header: Header, window: Window | None) -> NDArray[np.uint8]:
     if header.bits != 8 or header.samples not in (1, 3, 4):
         raise _unsupported("a JPEG of 8 bits and 1, 3 or 4 samples", header)
-    # Within compressed data 0xFF is always escaped, so this marker can only be the end.
-    if data.find(b"\xff\xd9", header.start) < 0:
+    end, scans = jpeg_end(data, header.start)
+    if end is None:
         raise ended_early(data)
-    if data.count(b"\xff\xda", header.start) > _MOST_SCANS:
+    if scans > _MOST_SCANS:
         raise damaged(f"a JPEG of more than {_MOST_SCANS} scans")
     # Kept of the application segments: JFIF and Adobe, which say how colours are stored.
     kept = [data[s:e] for marker, s, e in jpeg_segments(data) if not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE))]
-    kept[-1] = data[header.start :]
+    kept[-1] = data[header.start : end]
     slim = b"".join((data[:2], *kept))
     return _pillow(JpegImageFile, slim) if header.samples == 4 else _opencv(slim, _COLOUR)
 

@@ -10,6 +10,8 @@ from vision_ft.bundle.manifest import MANIFEST, Manifest, read_manifest
 from vision_ft.bundle.reference import Reference, read_reference
 from vision_ft.errors import BundleError, ChecksumError
 
+# What file browsers leave behind; nothing of a bundle is read from them.
+_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 TRAINING_IMAGES = "training_images.txt"
 
 
@@ -47,7 +49,7 @@ def file_digests(folder: Path) -> dict[str, str]:
 
 def _names(folder: Path) -> list[str]:
     """Every file but the manifest, relative and with forward slashes."""
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p != folder / MANIFEST)
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p != folder / MANIFEST and p.name not in _LITTER)
     return [p.relative_to(folder).as_posix() for p in files]
 
 
@@ -55,7 +57,7 @@ def open_bundle(path: Path | str) -> Bundle:
     """Open and verify a bundle.
 
     Raises `ManifestError`, `ChecksumError` (naming the file that changed, or that was added) or `BundleError`
-    (a file is missing).
+    (a file is missing or cannot be read).
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -63,7 +65,13 @@ def open_bundle(path: Path | str) -> Bundle:
         file = folder / name
         if not file.is_file():
             raise BundleError(f"{folder} lacks {name}", remedy="Copy the whole folder again.")
-        if sha256_of(file) != expected:
+        try:
+            digest = sha256_of(file)
+        except OSError as error:
+            raise BundleError(
+                f"{file} cannot be read", got=error.strerror or str(error), remedy="Let the user who runs this read it."
+            ) from error
+        if digest != expected:
             raise ChecksumError(
                 f"{file} was changed after it was written", remedy="Copy the bundle again, or export it anew."
             )

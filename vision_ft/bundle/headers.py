@@ -8,6 +8,7 @@ orientation (CIPA DC-008, tag 0x0112).
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,6 +119,29 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if marker == 0xDA:
             return
         at += 2 + length
+
+
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""A marker that means something: within compressed data 0xFF is escaped, and restarts interrupt nothing."""
+
+
+def jpeg_end(data: bytes, start: int) -> tuple[int | None, int]:
+    """Where the image ends that has its first scan at `start`, and how many scans it has.
+
+    The end is None where the data stop before it. What follows the end (a phone appends the
+    moving picture, a camera its own notes) is no part of the image.
+    """
+    at, scans = start, 0
+    while found := _JPEG_MARKER.search(data, at):
+        marker = data[found.end() - 1]
+        at = found.end()
+        if marker == 0xD9:
+            return at, scans
+        if marker in (0x01, 0xD8):
+            continue
+        scans += marker == 0xDA
+        at += int.from_bytes(data[at : at + 2], "big")
+    return None, scans
 
 
 def _jpeg(data: bytes) -> Header:

@@ -122,6 +122,13 @@ def place(image: NDArray[np.uint8], spec: InputSpec) -> tuple[NDArray[np.uint8],
     Shrinking averages over the pixels' area (no aliasing), enlarging interpolates linearly.
     Raises `ImageError` for an array of another type or shape.
     """
+    if not isinstance(image, np.ndarray):
+        raise ImageError(
+            "the image",
+            expected="its encoded bytes, or a decoded uint8 RGB array",
+            got=type(image).__name__,
+            remedy="Read the file first: pathlib.Path(name).read_bytes().",
+        )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ImageError(
             "the image array",

@@ -18,7 +18,7 @@ from vision_ft.bundle.place import Geometry, place
 from vision_ft.bundle.results import Prediction
 from vision_ft.bundle.runtime import active_provider, open_session
 from vision_ft.bundle.tasks import bundle_task
-from vision_ft.errors import BundleError, ManifestError
+from vision_ft.errors import BundleError, ImageError, ManifestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,14 @@ class Predictor:
     def predict(self, images: Iterable[bytes | NDArray[np.uint8]], *, batch_size: int = 16) -> list[Prediction]:
         """Predictions on encoded images or RGB arrays, in order.
 
-        Raises `TypeError` for one image that is not in a sequence: call the predictor itself with it.
+        Raises `ImageError` for one image that is not in a sequence: call the predictor itself with it.
         """
-        if isinstance(images, (bytes, bytearray, memoryview, np.ndarray)) and getattr(images, "ndim", 1) < 4:
-            raise TypeError("predict takes several images; for one, call the predictor itself: predictor(image)")
+        if isinstance(images, (bytes, bytearray, memoryview, str)) or getattr(images, "ndim", 4) < 4:
+            raise ImageError(
+                "predict takes several images",
+                got=type(images).__name__,
+                remedy="For one image, call the predictor itself: predictor(image).",
+            )
         predictions: list[Prediction] = []
         waiting: list[Prepared] = []
 

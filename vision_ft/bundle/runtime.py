@@ -57,7 +57,7 @@ def has_driver() -> bool:
 def open_session(model: Path, *, device: str = "auto", threads: int | None = None) -> ort.InferenceSession:
     """A session on a graph; `threads` is the number of CPU threads of one run (None: the budget).
 
-    Raises `BundleError` when the graph cannot be loaded.
+    Raises `BundleError` when the graph cannot be loaded, `UsageError` when CUDA is asked for and cannot be had.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or cpu_budget()
@@ -73,6 +73,14 @@ def open_session(model: Path, *, device: str = "auto", threads: int | None = Non
         raise BundleError(
             f"{model} cannot be loaded", got=str(error).splitlines()[0], remedy="Export the bundle anew."
         ) from error
+    if device == "cuda" and active_provider(session) != "cuda":
+        # ONNX Runtime goes on without a word on the CPU when a library of CUDA is missing.
+        raise UsageError(
+            "device cuda",
+            expected="a GPU with the CUDA and cuDNN libraries that this ONNX Runtime needs",
+            got="CUDA could not be started",
+            remedy="Run `vision-ft doctor`, or use --device cpu.",
+        )
     return session
 
 

@@ -305,6 +305,17 @@ class TestRefusals:
         with pytest.raises(TruncatedImageError, match="scans"):
             decode(data[:-2] + data[scan:-2] * 200 + data[-2:])
 
+    @pytest.mark.parametrize("progressive", [False, True])
+    def test_what_follows_a_jpeg_is_no_part_of_it(self, progressive: bool) -> None:
+        data = encoded(Image.fromarray(scene()), "JPEG", progressive=progressive, restart_marker_blocks=2)
+        film = np.random.default_rng(0).integers(0, 256, 2_000_000, dtype=np.uint8).tobytes() + b"\xff\xda" * 200
+        np.testing.assert_array_equal(decode(data + film), decode(data))
+
+    def test_a_jpeg_without_its_end_is_refused(self) -> None:
+        data = encoded(Image.fromarray(scene()), "JPEG")
+        with pytest.raises(TruncatedImageError):
+            decode(data[: len(data) * 3 // 4])
+
     def test_twelve_bit_jpeg_is_named(self) -> None:
         data = bytearray(encoded(Image.fromarray(scene()), "JPEG"))
         data[data.index(b"\xff\xc0") + 4] = 12

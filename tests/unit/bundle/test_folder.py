@@ -62,6 +62,31 @@ def test_a_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
         open_bundle(tmp_path)
 
 
+def test_what_a_file_browser_leaves_behind_is_no_change(make_bundle: MakeBundle) -> None:
+    folder = make_bundle()
+    for name in (".DS_Store", "Thumbs.db"):
+        (folder / name).write_bytes(b"icons")
+    open_bundle(folder)
+    (folder / "model.onnx.bak").write_bytes(b"?")
+    with pytest.raises(ChecksumError, match=r"model\.onnx\.bak"):
+        open_bundle(folder)
+
+
+def test_a_file_is_no_bundle(make_bundle: MakeBundle) -> None:
+    with pytest.raises(ManifestError, match="is not a bundle"):
+        open_bundle(make_bundle() / "manifest.json")
+
+
+def test_a_file_that_may_not_be_read_is_named(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    folder = make_bundle()
+    monkeypatch.setattr("vision_ft.bundle.folder.sha256_of", refuse)
+    with pytest.raises(BundleError, match="cannot be read"):
+        open_bundle(folder)
+
+
 def test_digests_name_every_file_but_the_manifest(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     (folder / "extra").mkdir()

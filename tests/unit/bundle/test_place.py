@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -175,6 +176,12 @@ def test_geometry_is_a_value() -> None:
 def test_only_rgb_bytes_are_placed(shape: tuple[int, ...], dtype: str) -> None:
     with pytest.raises(ImageError, match=r"expected uint8 RGB \[height, width, 3\]"):
         place(np.zeros(shape, dtype), InputSpec(height=4, width=4))
+
+
+@pytest.mark.parametrize("image", ["part.png", Path("part.png"), [[0, 1]], None])
+def test_what_is_no_array_is_named(image: object) -> None:
+    with pytest.raises(ImageError, match="read_bytes"):
+        place(image, InputSpec(height=4, width=4))  # type: ignore[arg-type]
 
 
 def test_a_mask_has_the_size_of_its_image() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from vision_ft.bundle import Decision, DecisionRule, InputSpec, Predictor, load
 from vision_ft.bundle.manifest import Region
-from vision_ft.errors import BundleError, ImageTooLargeError, NotAnImageError, TruncatedImageError
+from vision_ft.errors import BundleError, ImageError, ImageTooLargeError, NotAnImageError, TruncatedImageError
 
 MakeBundle = Callable[..., Path]
 RGB = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200)}
@@ -75,7 +75,7 @@ def test_no_images_no_predictions(predictor: Predictor) -> None:
 def test_one_image_is_no_sequence_of_images(predictor: Predictor) -> None:
     image = np.zeros((8, 8, 3), dtype=np.uint8)
     for one in (png(image), image):
-        with pytest.raises(TypeError, match=r"predictor\(image\)"):
+        with pytest.raises(ImageError, match=r"predictor\(image\)"):
             predictor.predict(one)  # type: ignore[arg-type]
 
 

@@ -69,3 +69,10 @@ def test_what_is_no_graph_is_one_sentence(tmp_path: Path, content: bytes) -> Non
 def test_a_bad_device_stays_a_usage_error(make_bundle: MakeBundle) -> None:
     with pytest.raises(UsageError):
         open_session(make_bundle() / "model.onnx", device="tpu", threads=1)
+
+
+def test_cuda_that_cannot_be_started_is_no_cpu(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As where the driver is there and cuDNN is not: ONNX Runtime goes on without CUDA.
+    monkeypatch.setattr(runtime, "choose_providers", lambda _: ["CPUExecutionProvider"])
+    with pytest.raises(UsageError, match="could not be started"):
+        open_session(make_bundle() / "model.onnx", device="cuda")

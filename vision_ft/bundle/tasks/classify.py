@@ -117,6 +117,9 @@ def assemble(
         decision, reasons = rule.decide(
             top_probability=float(p[top]), top_is_good=bool(good[top]), bad_score=bad_score, distance=distance
         )
+        if not np.isfinite(p).all() or (distance is not None and not np.isfinite(distance)):
+            # The decision has said so already; what is sent must be numbers.
+            p, bad_score, distance = np.zeros_like(p), None, None
         result = ClassifyResult(
             {c.id: float(v) for c, v in zip(classes, p, strict=True)},
             None if heatmaps is None else heatmaps[row, top],
@@ -135,7 +138,7 @@ def assemble(
                 width=geometry.width,
                 height=geometry.height,
                 model_version=version,
-                embedding=None if embeddings is None else embeddings[row],
+                embedding=embeddings[row] if embeddings is not None and np.isfinite(embeddings[row]).all() else None,
             )
         )
     return predictions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,19 @@ def test_rule_and_distance_reach_the_decision() -> None:
     found = answer(scores, True, False, rule=rule, distances=np.array([0.1, 0.1, 0.1, 0.6], np.float32))
     assert [p.decision for p in found] == ["pass", "review", "reject", "review"]
     assert [bool(p.reasons) for p in found] == [False, True, False, True]
+
+
+def test_no_number_is_reviewed_and_can_be_sent() -> None:
+    broken, whole = answer(
+        [[float("nan"), 0.5], [0.9, 0.1]], True, False,
+        distances=np.array([np.nan, 0.1], np.float32), embeddings=np.array([[np.nan, 1.0], [3.0, 4.0]], np.float32),
+    )  # fmt: skip
+    assert broken.decision is Decision.REVIEW
+    assert broken.reasons == ("the model gave no number",)
+    assert json.loads(json.dumps(broken.to_json(), allow_nan=False))["probability"] == 0.0
+    assert broken.embedding is None
+    assert whole.decision is Decision.PASS
+    assert whole.embedding.tolist() == pytest.approx([0.6, 0.8])
 
 
 def test_the_map_of_the_label_is_the_one_shown() -> None:
