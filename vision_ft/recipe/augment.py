@@ -18,6 +18,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rotate_degrees": 8.0,
         "scale": (0.85, 1.2),
         "shift": 0.05,
+        "exposure": 0.0,
         "brightness": 0.25,
         "contrast": 0.25,
         "gamma": 0.25,
@@ -35,6 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rotate_degrees": 10.0,
         "scale": (0.85, 1.15),
         "shift": 0.08,
+        "exposure": 2.5,
         "brightness": 0.35,
         "contrast": 0.35,
         "gamma": 0.3,
@@ -51,6 +53,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rotate_degrees": 0.0,
         "scale": (0.95, 1.05),
         "shift": 0.02,
+        "exposure": 0.0,
         "brightness": 0.1,
         "contrast": 0.1,
         "gamma": 0.0,
@@ -67,6 +70,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rotate_degrees": 0.0,
         "scale": (1.0, 1.0),
         "shift": 0.0,
+        "exposure": 0.0,
         "brightness": 0.0,
         "contrast": 0.0,
         "gamma": 0.0,
@@ -107,6 +111,9 @@ class AugmentSection(Section):
     """Smallest and largest magnification."""
     shift: float = Field(default=0.0, ge=0.0, le=0.5)
     """Largest shift, as a share of the input's size."""
+    exposure: float = Field(default=0.0, ge=0.0, le=4.0)
+    """Darkest exposure, in stops below the image's own (2: a quarter of its light); a third of it is the
+    brightest above."""
     brightness: float = Field(default=0.0, ge=0.0, le=1.0)
     """Largest relative change of brightness."""
     contrast: float = Field(default=0.0, ge=0.0, le=1.0)

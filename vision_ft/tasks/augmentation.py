@@ -42,6 +42,9 @@ def build_augmentation(section: AugmentSection, *, square: bool, boxes: bool = F
                 p=0.8,
             )
         )
+    if section.exposure:
+        light = (2.0**-section.exposure, 2.0 ** (section.exposure / 3))
+        steps.append(A.MultiplicativeNoise(multiplier=light, per_channel=False, elementwise=False, p=0.5))
     if section.brightness or section.contrast:
         steps.append(
             A.RandomBrightnessContrast(
