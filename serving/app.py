@@ -22,8 +22,8 @@ from vision_ft.bundle import Predictor
 def create_app(settings: Settings, predictor: Predictor | None = None) -> FastAPI:
     """The service as an ASGI application.
 
-    `predictor` is the loaded bundle, where the caller has loaded it already; else the
-    lifespan loads the bundle that the settings name, and raises `UsageError` or
+    `predictor` is the loaded bundle, where the caller has it already from `open_predictor`;
+    else the lifespan loads the bundle that the settings name, and raises `UsageError` or
     `BundleError` where it cannot.
     """
     registry = ServiceMetrics()
@@ -49,7 +49,7 @@ def create_app(settings: Settings, predictor: Predictor | None = None) -> FastAP
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(RequestContext, metrics=registry)
+    app.add_middleware(RequestContext, metrics=registry, root_path=settings.root_path)
     errors.install(app)
     for router in (predict.router, batch.router, model.router, health.router, metrics.router, pages.router):
         app.include_router(router)

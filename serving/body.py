@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from serving.errors import BodyTooLargeError, IncompleteBodyError, OverloadedError, SlowBodyError
 from serving.settings import MEGABYTE
@@ -26,20 +26,41 @@ class BodyBudget:
 
     @contextmanager
     def lease(self) -> Iterator[Lease]:
-        """A share of the budget for the time of one request."""
+        """A share of the budget for the time of one request, and of what works on for it."""
         lease = Lease(self)
         try:
             yield lease
         finally:
-            self.held -= lease.taken
+            lease.drop()
 
 
 class Lease:
-    """What one request holds of the budget."""
+    """What one request holds of the budget: its body, and the pictures of its answer.
+
+    Given back once everybody who shares it has dropped it: a thread that decodes an image
+    goes on holding its bytes when the request has already been answered with a 504.
+    """
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
+        self._users = 1
         self.taken = 0
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the whole budget has."""
+        return self._budget.limit
+
+    def share(self) -> None:
+        """Hold it for one more user; `drop` follows."""
+        self._users += 1
+
+    def drop(self) -> None:
+        """One user less; the last one gives the bytes back."""
+        self._users -= 1
+        if not self._users:
+            self._budget.held -= self.taken
+            self.taken = 0
 
     def take(self, size: int) -> None:
         """Hold more bytes.
@@ -47,7 +68,7 @@ class Lease:
         Raises `OverloadedError` when the budget does not allow it.
         """
         if self._budget.held + size > self._budget.limit:
-            raise OverloadedError("The service holds as many request bodies as its memory limit allows")
+            raise OverloadedError("The service holds as many bodies and pictures as its memory limit allows")
         self._budget.held += size
         self.taken += size
 
@@ -58,6 +79,8 @@ class BodyReader:
     def __init__(self, request: Request, lease: Lease, *, limit: int, limit_name: str, timeout_s: float) -> None:
         self._request = request
         self._lease = lease
+        if lease.limit < limit:  # what can never fit is too large, not too much for now
+            limit, limit_name = lease.limit, "limits.max_pending_mb"
         self._limit = limit
         self._limit_name = limit_name
         self._timeout_s = timeout_s
@@ -91,23 +114,23 @@ class BodyReader:
         declared = self._request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._limit:
             await self._refuse(f"{int(declared) / MEGABYTE:.1f} MB", int(declared))
-        try:
-            async for chunk in self._request.stream():
-                self._total += len(chunk)
-                if self._total > self._limit:
-                    break
-                if chunk:
-                    self._lease.take(len(chunk))
-                    yield chunk
-        except ClientDisconnect:
-            raise IncompleteBodyError("The connection was closed before the body was complete") from None
-        if self._total > self._limit:
-            await self._refuse("more", None)
+        more = True
+        while more:
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                raise IncompleteBodyError("The connection was closed before the body was complete")
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            self._total += len(chunk)
+            if self._total > self._limit:
+                await self._refuse("more", None, ended=not more)
+            if chunk:
+                self._lease.take(len(chunk))
+                yield chunk
 
-    async def _refuse(self, got: str, declared: int | None) -> None:
+    async def _refuse(self, got: str, declared: int | None, *, ended: bool = False) -> None:
         # A client that asked beforehand has sent nothing yet, and none of it is asked for.
         asked = self._request.headers.get("expect", "").lower() == "100-continue" and self._total == 0
-        if not asked and (declared is None or declared <= _LINGER_BYTES + self._limit):
+        if not asked and not ended and (declared is None or declared <= _LINGER_BYTES + self._limit):
             await self._linger()
         raise BodyTooLargeError(
             "The body is too large",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -45,7 +46,7 @@ def bind(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the second for what is no host's name at all, such as a..b
         raise PortError(f"host {host}", expected="an address of this machine", got=_reason(error)) from error
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,6 +74,7 @@ def _serve(settings: Settings) -> int:
         import uvicorn
 
         from serving.app import create_app
+        from serving.server import Server
 
         logging.basicConfig(
             level=settings.log_level.upper(),
@@ -81,7 +83,8 @@ def _serve(settings: Settings) -> int:
         )
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         app = create_app(settings, predictor)
-        server = uvicorn.Server(
+        manifest = predictor.manifest
+        server = Server(
             uvicorn.Config(
                 app,
                 log_config=None,
@@ -90,10 +93,11 @@ def _serve(settings: Settings) -> int:
                 ws="none",
                 server_header=False,
                 timeout_keep_alive=65,
-                timeout_graceful_shutdown=max(1, round(settings.drain_s)),
-            )
+                timeout_graceful_shutdown=math.ceil(settings.drain_s),
+            ),
+            settings,
+            on_started=lambda: _announce(settings, listener, manifest.name, manifest.version, predictor.device),
         )
-        _announce(settings, listener, predictor.manifest.name, predictor.manifest.version, predictor.device)
         with _stopping_is_normal():
             server.run(sockets=[listener])
         return 0 if server.started else 1
@@ -126,5 +130,5 @@ def _stopping_is_normal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def _reason(error: OSError | UnicodeError) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -7,6 +7,7 @@ import logging
 import re
 import secrets
 import time
+from contextlib import ExitStack
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,11 +31,14 @@ class RequestContext:
 
     The id is the client's `X-Request-ID` where it is made of letters, digits and `._:-`
     (at most 128), else a new one; it is in the answer's header, in its body and in the log.
+    `at_end` in the request's state takes what is to happen once the answer is sent. `root_path`
+    is the path prefix under which a proxy offers the service.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, root_path: str = "") -> None:
         self._app = app
         self._metrics = metrics
+        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -46,6 +50,8 @@ class RequestContext:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["started"] = started
+        if self._root_path:
+            scope["root_path"] = self._root_path
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -56,7 +62,7 @@ class RequestContext:
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
-        with self._metrics.open_request():
+        with self._metrics.open_request(), ExitStack() as state["at_end"]:
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception as error:

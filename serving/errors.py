@@ -47,6 +47,10 @@ class TooManyImagesError(RequestError):
     """The request has more images than the limit allows."""
 
 
+class HeatmapsTooLargeError(RequestError):
+    """The heatmaps that are asked for have more pixels together than the limit allows."""
+
+
 class IncompleteBodyError(RequestError):
     """The connection was closed before the body was complete."""
 
@@ -87,6 +91,10 @@ class DeadlineError(RequestError):
     """The answer was not ready in time."""
 
 
+class ClientLeftError(RequestError):
+    """The client closed the connection before its answer was ready."""
+
+
 class UnexpectedError(RequestError):
     """A fault of the service itself."""
 
@@ -115,6 +123,7 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     BodyTooLargeError: ProblemType("body-too-large", 413, "The body is too large"),
     TooManyImagesError: ProblemType("too-many-images", 413, "The request has too many images"),
     ImageTooLargeError: ProblemType("image-too-large", 413, "The image has too many pixels"),
+    HeatmapsTooLargeError: ProblemType("heatmaps-too-large", 413, "The heatmaps have too many pixels together"),
     UnsupportedMediaTypeError: ProblemType("unsupported-media-type", 415, "The content type is not an image's"),
     NotAnImageError: ProblemType("not-an-image", 422, "The body is not an image"),
     TruncatedImageError: ProblemType("truncated-image", 422, "The image is cut off or damaged"),
@@ -122,6 +131,8 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     DataError: ProblemType("unusable-image", 422, "The image cannot be used"),
     MissingFieldError: ProblemType("missing-field", 422, "The form lacks the image"),
     ParameterError: ProblemType("invalid-parameter", 422, "A parameter is unknown or has a wrong value"),
+    # Nobody reads the answer; the status is the one that proxies log for it.
+    ClientLeftError: ProblemType("client-left", 499, "The client left before its answer was ready"),
     UnexpectedError: ProblemType("internal-error", 500, "The service failed"),
     ShuttingDownError: ProblemType("shutting-down", 503, "The service is stopping"),
     OverloadedError: ProblemType("overloaded", 503, "The service is busy"),

@@ -30,6 +30,16 @@ class _Parser(MultiPartParser):
     # The reader bounds the bytes; a file on disk would outlive a crash with a customer's part in it.
     spool_max_size = 1 << 62
 
+    @property
+    def _charset(self) -> str:
+        # Whatever charset the content type names: some that Python knows raise what nobody catches, or make text
+        # that cannot be written. What is no UTF-8 is read as Latin-1, which is never wrong about bytes.
+        return "utf-8"
+
+    @_charset.setter
+    def _charset(self, value: str) -> None:
+        """The parser sets what it was told."""
+
     def close(self) -> None:
         """Release every file, also those that never ended."""
         for file in self._files_to_close_on_error:

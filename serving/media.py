@@ -27,19 +27,24 @@ def is_form(content_type: str) -> bool:
 
 
 def wants_png(accept: str) -> bool:
-    """Whether a client would rather have a PNG than JSON, by its `Accept` header."""
+    """Whether a client would rather have a PNG than JSON, by its `Accept` header.
+
+    A wildcard that covers JSON means JSON: who takes anything, as browsers do beside a list
+    of pictures, has not asked for a picture.
+    """
     accept = accept.lower()
     if PNG not in accept:
         return False
-    quality = {"json": 0.0, "png": 0.0}
+    quality: dict[str, float] = {}
     for entry in accept.split(","):
         kind, *parameters = (part.strip() for part in entry.split(";"))
-        q = next((_number(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
-        if kind == PNG:
-            quality["png"] = q
-        elif kind in ("application/json", "application/*"):
-            quality["json"] = q
-    return quality["png"] > quality["json"]
+        quality[kind] = next((_number(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+    json = quality.get("application/json")
+    if json is None:
+        if max(quality.get("application/*", 0.0), quality.get("*/*", 0.0)) > 0:
+            return False
+        json = 0.0
+    return quality.get(PNG, 0.0) > json
 
 
 def _number(text: str) -> float:

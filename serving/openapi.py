@@ -64,7 +64,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         400: "The body is empty, cut off or no form.",
         406: "A picture was asked for, and there is none.",
         408: "The body did not arrive in time.",
-        413: "Too many bytes, pixels or images.",
+        413: "Too many bytes, pixels, images or heatmaps.",
         415: "The content type is not an image's.",
         422: "Not an image, a damaged image, or a wrong parameter.",
         500: "The service failed; its log has the cause under the request's id.",
@@ -119,13 +119,13 @@ MANIFEST: dict[str, Any] = {
 HEALTH: dict[str, Any] = {
     "responses": {
         200: {"model": Health, "description": "It is well."},
-        503: {"model": Health, "description": "The inference thread has ended."},
+        503: {"model": Health, "description": "The graph fails, hangs, or its thread has ended."},
     }
 }
 READY: dict[str, Any] = {
     "responses": {
         200: {"model": Readiness, "description": "It takes images."},
-        503: {"model": Readiness, "description": "It is stopping."},
+        503: {"model": Readiness, "description": "It is stopping, or has failed."},
     }
 }
 METRICS: dict[str, Any] = {

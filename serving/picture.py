@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.errors import NoHeatmapError
+from serving.errors import HeatmapsTooLargeError, NoHeatmapError
 from serving.options import Heatmap
 from serving.service import Service
 from vision_ft.bundle import Prediction
-from vision_ft.bundle.decode import decode
+from vision_ft.bundle.decode import decode, read_size
+from vision_ft.errors import VisionFTError
+
+T = TypeVar("T")
 
 # Little less compression than the usual 6, for a third of the time.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3]
 
 
-async def draw(service: Service, data: bytes, prediction: Prediction, kind: Heatmap) -> bytes:
-    """A PNG of the original's size: `png` the evidence alone (grey, 0 none, 255 the most), `overlay` over the image.
+async def foresee(service: Service, images: Sequence[bytes], kind: Heatmap) -> list[NoHeatmapError | None]:
+    """For each image of a request, why it can have no picture; None where it may.
 
-    Raises `NoHeatmapError` where the bundle gives no heatmap or the image is too large for one.
+    Known from the bundle and the images' headers, so before anything is computed.
+    Raises `HeatmapsTooLargeError` where the pictures would be too large together.
     """
+    if kind == "none":
+        return [None] * len(images)
     reason = service.predictor.stage.heatmap
     if reason:
-        raise NoHeatmapError("This bundle gives no heatmap", got=reason, remedy="Ask without heatmap.")
-    most = service.settings.limits.max_heatmap_megapixels
-    megapixels = prediction.width * prediction.height / 1e6
-    if megapixels > most:
-        raise NoHeatmapError(
-            "The image is too large for a heatmap",
-            expected=f"at most {most:g} megapixels",
-            got=f"{megapixels:.3g}",
-            remedy="Ask without heatmap, or raise limits.max_heatmap_megapixels.",
+        return [NoHeatmapError("This bundle gives no heatmap", got=reason, remedy="Ask without heatmap.")] * len(images)
+    limits = service.settings.limits
+    # In a thread: a header may be long, and be made to be.
+    sizes = await asyncio.to_thread(lambda: [_megapixels(image) for image in images])
+    drawn = sum(size for size in sizes if size <= min(limits.max_heatmap_megapixels, limits.max_megapixels))
+    if drawn > limits.max_request_heatmap_megapixels:
+        raise HeatmapsTooLargeError(
+            "The heatmaps of this request have too many pixels together",
+            expected=f"at most {limits.max_request_heatmap_megapixels:g} megapixels",
+            got=f"{drawn:.3g}",
+            remedy="Ask for heatmaps in several requests, or raise limits.max_request_heatmap_megapixels.",
         )
+    return [_too_large(size, limits.max_heatmap_megapixels) for size in sizes]
+
+
+async def draw(
+    service: Service,
+    data: bytes,
+    prediction: Prediction,
+    kind: Heatmap,
+    *,
+    timeout_s: float,
+    encode: Callable[[bytes], T],
+    on_settled: Callable[[], None],
+) -> T:
+    """A PNG of the original's size: `png` the evidence alone (grey, 0 none, 255 the most), `overlay` over the image.
+
+    `encode` makes of it what is answered, in the drawing thread; `on_settled` is called once
+    the image's bytes are held no longer.
+    Raises `NoHeatmapError` where the task gives none, and what `Drawer.run` raises.
+    """
     window = service.predictor.stage.input.window
 
-    def render() -> bytes:
+    def render() -> T:
         if kind == "png":
-            return _encode(_evidence(prediction.result))
-        image = decode(data, window=window, max_pixels=int(megapixels * 1e6) + 1)
-        return _encode(prediction.result.overlay(image)[:, :, ::-1])
+            return encode(_encode(_evidence(prediction.result)))
+        image = decode(data, window=window, max_pixels=prediction.width * prediction.height)
+        return encode(_encode(prediction.result.overlay(image)[:, :, ::-1]))
 
-    return await service.engine.run(render)
+    return await service.engine.drawer.run(render, timeout_s, on_settled)
+
+
+def _megapixels(image: bytes) -> float:
+    """Size by the header; 0 where it has none, which is said when the image is decoded."""
+    try:
+        width, height = read_size(image)
+    except VisionFTError:
+        return 0.0
+    return width * height / 1e6
+
+
+def _too_large(megapixels: float, most: float) -> NoHeatmapError | None:
+    if megapixels <= most:
+        return None
+    return NoHeatmapError(
+        "The image is too large for a heatmap",
+        expected=f"at most {most:g} megapixels",
+        got=f"{megapixels:.3g}",
+        remedy="Ask without heatmap, or raise limits.max_heatmap_megapixels.",
+    )
 
 
 def _evidence(result: Any) -> NDArray[np.uint8]:

@@ -49,7 +49,7 @@ class Timings(_Schema):
     assemble: float
     """From the graph's outputs to a decision."""
     heatmap: float | None = None
-    """Drawing; only where a heatmap was asked for."""
+    """Drawing; only where it was tried."""
     total: float
     """From the request's arrival to its answer."""
 
@@ -192,10 +192,14 @@ class Health(_Schema):
     """Whether the process is well."""
 
     status: Literal["ok", "failed"]
+    detail: str | None = None
+    """What is wrong, in one sentence; only where something is."""
 
 
 class Readiness(_Schema):
     """Whether images are taken."""
 
-    status: Literal["ready", "stopping"]
+    status: Literal["ready", "stopping", "failed"]
     model_version: str
+    detail: str | None = None
+    """What is wrong, in one sentence; only where something is."""

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from serving.body import BodyBudget
 from serving.engine.engine import Engine
+from serving.engine.warm_up import warm_up
 from serving.monitoring.metrics import ServiceMetrics
 from serving.settings import MEGABYTE, Settings
 from vision_ft.bundle import Predictor, load
@@ -24,13 +25,13 @@ class Service:
         self.bodies = BodyBudget(int(settings.limits.max_pending_mb * MEGABYTE))
         self.engine = Engine(predictor, settings, metrics.count_batch)
         metrics.describe_model(predictor.manifest, predictor.device)
-        metrics.watch(lambda: self.engine.depth, lambda: self.bodies.held)
+        metrics.watch(lambda: self.engine.depth, lambda: self.engine.drawer.depth, lambda: self.bodies.held)
 
 
 def open_predictor(settings: Settings) -> Predictor:
-    """Load the bundle that the settings name.
+    """Load the bundle that the settings name, and run its graph until it is warm.
 
-    Raises `UsageError` where they name none, `BundleError` where it is no intact bundle.
+    Raises `UsageError` where they name none, `BundleError` where it is no intact bundle or does not answer.
     """
     if settings.bundle is None:
         raise UsageError(
@@ -38,7 +39,9 @@ def open_predictor(settings: Settings) -> Predictor:
             expected="the folder that `vision-ft train` or `vision-ft export` wrote",
             remedy="Say vision-ft serve BUNDLE, or set VISION_FT_BUNDLE.",
         )
-    return load(Path(settings.bundle), device=settings.device, threads=settings.threads)
+    predictor = load(Path(settings.bundle), device=settings.device, threads=settings.threads)
+    warm_up(predictor, settings)
+    return predictor
 
 
 def service_of(request: Request) -> Service:

@@ -16,10 +16,12 @@ from pydantic_settings import (
 
 ENV_PREFIX = "VISION_FT_"
 MEGABYTE = 1_000_000
+DAY_S = 86_400.0
+"""Longest time that a setting can state, in seconds: clocks take no number of any size."""
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Batching(_Section):
@@ -45,13 +47,16 @@ class Limits(_Section):
     """Largest decoded image, in millions of pixels."""
     max_heatmap_megapixels: float = Field(default=16.0, gt=0.0)
     """Largest image on which a heatmap is drawn, in millions of pixels."""
+    max_request_heatmap_megapixels: float = Field(default=32.0, gt=0.0)
+    """Most pixels under all heatmaps of one request together, in millions."""
     max_batch_images: int = Field(default=64, ge=1)
     """Most images in one request to /v1/predict/batch."""
     max_batch_body_mb: float = Field(default=128.0, gt=0.0)
     """Largest body of one request to /v1/predict/batch, in megabytes."""
     max_pending_mb: float = Field(default=512.0, gt=0.0)
-    """Most bytes of request bodies held at once, in megabytes; further requests are refused with 503."""
-    read_timeout_s: float = Field(default=30.0, gt=0.0)
+    """Most bytes of request bodies and answered pictures held at once, in megabytes; further requests are refused
+    with 503."""
+    read_timeout_s: float = Field(default=30.0, gt=0.0, le=DAY_S)
     """Longest time in which a request's body must arrive, in seconds."""
 
 
@@ -66,6 +71,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
+        allow_inf_nan=False,
         env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
         use_attribute_docstrings=True,
@@ -86,10 +92,15 @@ class Settings(BaseSettings):
     """Where the graph runs; auto takes a GPU where there is one."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """CPU threads of one run of the graph. Without a value: what this process may use."""
-    deadline_s: float = Field(default=10.0, gt=0.0)
+    root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    """Path prefix under which a proxy offers the service, such as /vision; empty for none."""
+    deadline_s: float = Field(default=10.0, gt=0.0, le=DAY_S)
     """Longest time from a request's last byte to its answer, in seconds; then it is answered with 504."""
-    drain_s: float = Field(default=30.0, gt=0.0)
-    """Longest time that a stopping service waits for its open requests, in seconds."""
+    drain_delay_s: float = Field(default=1.0, ge=0.0, le=DAY_S)
+    """Time that a service still listens after it was told to stop, in seconds: /readyz says so, and images are
+    refused with 503. A second signal ends it."""
+    drain_s: float = Field(default=30.0, gt=0.0, le=DAY_S)
+    """Longest time that a stopping service then waits for its open requests, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged: debug names every request, info the refused and failed ones."""
     batching: Batching = Batching()

@@ -1,9 +1,11 @@
 """The engine: takes encoded images from the event loop and answers them from threads of its own.
 
     event loop --submit--> decode pool --Collector--> inference thread --one call a batch--> event loop
+    event loop --drawer.run--> drawing thread --> event loop
 
 Decoding of the next images overlaps the inference of this one. The number of images inside is
-bounded; each has a deadline; one that fails does not take its batch with it.
+bounded; each has a deadline; one that fails does not take its batch with it. Pictures are
+drawn apart from all that: they never delay an image.
 """
 
 from __future__ import annotations
@@ -15,43 +17,49 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from time import perf_counter
-from typing import TypeVar
 
 import numpy as np
 
 from serving.engine.collector import Collector
+from serving.engine.drawing import Drawer
+from serving.engine.pulse import Pulse
+from serving.engine.warm_up import largest_batch
 from serving.engine.work import Answer, Work, answer_of
-from serving.errors import DeadlineError, OverloadedError, ShuttingDownError
+from serving.errors import DeadlineError, OverloadedError, ShuttingDownError, TooManyImagesError
 from serving.settings import Settings
 from vision_ft.bundle import Prediction, Predictor
 from vision_ft.bundle.threads import cpu_budget, limit_cv2
 
-T = TypeVar("T")
 Outcome = tuple[Work, Answer | BaseException]
 
 log = logging.getLogger("vision_ft.serving")
 
 
 class Engine:
-    """Answers encoded images with one loaded bundle. `submit`, `run` and `close` belong to the event loop."""
+    """Answers encoded images with one loaded bundle. `submit`, `examine` and `close` belong to the event loop."""
 
     def __init__(self, predictor: Predictor, settings: Settings, on_batch: Callable[[int], None]) -> None:
         gpu = predictor.device != "cpu"
         batching = settings.batching
         self.predictor = predictor
-        self.max_images = batching.max_images or (32 if gpu else 4)
+        self.max_images = largest_batch(predictor, settings)
         self.decode_threads = batching.decode_threads or cpu_budget()
         wait_ms = batching.max_wait_ms if batching.max_wait_ms is not None else (2.0 if gpu else 0.0)
         self._queue = batching.queue
         self._deadline_s = settings.deadline_s
+        self._drain_s = settings.drain_s
         self._max_pixels = int(settings.limits.max_megapixels * 1e6)
         self._on_batch = on_batch
         self._pool = ThreadPoolExecutor(self.decode_threads, thread_name_prefix="decode")
+        self.drawer = Drawer(batching.queue)
         self._collector = Collector(self.max_images, wait_ms / 1000)
+        self._pulse = Pulse(settings.deadline_s)
         self._thread = Thread(target=self._infer_forever, name="infer", daemon=True)
         self._held = 0
         self._seconds_per_image = 0.01
+        self._trial: asyncio.Future[Answer] | None = None
         self._closing = False
+        self._stop_by = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -66,49 +74,71 @@ class Engine:
         return len(self._collector)
 
     @property
-    def alive(self) -> bool:
-        """Whether the inference thread runs."""
-        return self._thread.is_alive()
+    def stopping(self) -> bool:
+        """Whether images are refused because the service is about to end."""
+        return self._closing
 
-    @property
-    def ready(self) -> bool:
-        """Whether images are taken."""
-        return self.alive and not self._closing
+    def examine(self) -> str:
+        """Why images are not answered, in one sentence; empty where they are.
+
+        Whoever sends traffic by this answer would send none to a graph that has failed: so
+        while it fails, each look sends a blank image through it, one at a time.
+        """
+        if self._closing:
+            return ""
+        if not self._thread.is_alive():
+            return "The inference thread has ended."
+        if self._pulse.failing and (self._trial is None or self._trial.done()) and not self._held:
+            self._trial = self._try_blank()
+        return self._pulse.complaint()
 
     async def start(self) -> None:
-        """Run the graph once with the smallest and the largest batch, and begin to take images."""
+        """Begin to take images."""
         self._loop = asyncio.get_running_loop()
         limit_cv2(1)  # images are decoded side by side; threads inside of one would only compete
-        await asyncio.to_thread(self._warm_up)
         self._thread.start()
 
-    def stop_taking(self) -> None:
-        """Refuse new images from now on; those inside are still answered."""
-        self._closing = True
+    def stop_taking(self, answer_within_s: float | None = None) -> None:
+        """Refuse new images from now on; those inside are still answered, for so long (or `drain_s`) at most.
+
+        The first call counts: there is one deadline for stopping, whoever notices it first.
+        Safe within a signal's handler.
+        """
+        if not self._closing:
+            self._stop_by = perf_counter() + (self._drain_s if answer_within_s is None else answer_within_s)
+            self._closing = True
 
     async def close(self, timeout_s: float) -> None:
-        """Take nothing new, answer what is inside (for `timeout_s` at most), and end the threads."""
-        self.stop_taking()
+        """Take nothing new, answer what is inside, and end the threads.
+
+        Waits for `timeout_s` at most, or for what `stop_taking` has left of its time.
+        """
+        self.stop_taking(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(max(0.0, self._stop_by - perf_counter())):
                 await self._idle.wait()
+                await self.drawer.wait_idle()
         except TimeoutError:
-            log.warning("stopped with %d images unanswered after %g s", self._held, timeout_s)
+            log.warning("stopped with %d images unanswered and %d heatmaps undrawn", self._held, self.drawer.depth)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self.drawer.close()
         self._collector.close()
         await asyncio.to_thread(self._thread.join, 1.0)
 
-    def submit(self, data: bytes) -> asyncio.Future[Answer]:
+    def submit(self, data: bytes, on_settled: Callable[[], None] | None = None) -> asyncio.Future[Answer]:
         """The future answer to one encoded image.
 
-        Raises `OverloadedError` when the queue is full and `ShuttingDownError` while stopping.
+        `on_settled` is called once the image's bytes are held no longer, which may be after
+        the future is done: an image whose deadline passes while it is decoded is decoded on.
+        Raises `OverloadedError` when the queue is full and `ShuttingDownError` while stopping;
+        `on_settled` is then not called.
         The future ends in an `ImageError` for what is no usable image, and in a
         `DeadlineError` when the answer is not ready in time.
         """
         self.check_room(1)
-        work = Work(data, self._loop.create_future())
+        work = Work(data, self._loop.create_future(), on_settled=on_settled)
         timer = self._loop.call_later(self._deadline_s, self._expire, work)
-        work.future.add_done_callback(lambda _: timer.cancel())
+        work.future.add_done_callback(lambda _: _let_go(work, timer))
         self._held += 1
         self._idle.clear()
         self._collector.announce()
@@ -116,41 +146,55 @@ class Engine:
         return work.future
 
     def check_room(self, images: int) -> None:
-        """Raise `OverloadedError` or `ShuttingDownError` where so many images would not be taken now."""
+        """See whether so many images would be taken now.
+
+        Raises `ShuttingDownError`, `OverloadedError` where they would be later, and
+        `TooManyImagesError` where they never would.
+        """
         if self._closing:
             raise ShuttingDownError("The service is stopping and takes no new images", retry_after_s=5)
+        if images > self._queue:
+            raise TooManyImagesError(
+                "The request has more images than the service holds at once",
+                expected=f"at most {self._queue}",
+                got=str(images),
+                remedy="Send them in several requests, or raise batching.queue.",
+            )
         if self._held + images > self._queue:
             retry_after_s = max(1, math.ceil(self._held * self._seconds_per_image))
             raise OverloadedError(f"The service is busy with {self._held} images", retry_after_s=retry_after_s)
 
-    async def run(self, job: Callable[[], T]) -> T:
-        """Run a job on pixels (drawing, compressing) in the decode pool. Raises `DeadlineError`."""
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._loop.run_in_executor(self._pool, job)
-        except TimeoutError:
-            raise self._too_late() from None
+    def _try_blank(self) -> asyncio.Future[Answer]:
+        spec = self.predictor.stage.input
+        blank = self.predictor.prepare(np.zeros((spec.height, spec.width, 3), np.uint8))
+        work = Work(b"", self._loop.create_future(), prepared=blank)
+        work.future.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._held += 1
+        self._idle.clear()
+        self._collector.announce()
+        self._collector.put(work)
+        return work.future
 
     def _expire(self, work: Work) -> None:
         if not work.future.done():
-            work.future.set_exception(self._too_late())
-
-    def _too_late(self) -> DeadlineError:
-        return DeadlineError(
-            "The answer was not ready in time",
-            expected=f"an answer within {self._deadline_s:g} s",
-            remedy="Send fewer images at once, or raise deadline_s.",
-        )
+            work.future.set_exception(
+                DeadlineError(
+                    "The answer was not ready in time",
+                    expected=f"an answer within {self._deadline_s:g} s",
+                    remedy="Send fewer images at once, or raise deadline_s.",
+                )
+            )
 
     # In the decode pool's threads.
 
     def _decode(self, work: Work) -> None:
-        if work.given_up:
+        data, work.data = work.data, b""
+        if work.given_up:  # looked at after its data were taken: they are emptied once it is given up
             self._withdraw(work, asyncio.CancelledError())
             return
         try:
             work.decode_start = perf_counter()
-            work.prepared = self.predictor.prepare(work.data, max_pixels=self._max_pixels)
+            work.prepared = self.predictor.prepare(data, max_pixels=self._max_pixels)
             work.decode_end = perf_counter()
         except BaseException as error:
             self._withdraw(work, error)
@@ -163,11 +207,6 @@ class Engine:
 
     # In the inference thread.
 
-    def _warm_up(self) -> None:
-        spec = self.predictor.stage.input
-        for images in sorted({1, self.max_images}):
-            self.predictor.infer(np.zeros((images, spec.height, spec.width, 3), np.uint8))
-
     def _infer_forever(self) -> None:
         while batch := self._collector.take():
             wanted = [work for work in batch if not work.given_up]
@@ -179,12 +218,16 @@ class Engine:
 
     def _answer(self, batch: list[Work]) -> list[Outcome]:
         """Each image's answer; where the batch as a whole fails, each image is tried alone."""
+        self._pulse.begin()
         try:
-            return [
+            answers: list[Outcome] = [
                 (work, answer_of(work, prediction, len(batch)))
                 for work, prediction in zip(batch, self._predict(batch), strict=True)
             ]
+            self._pulse.succeed()
+            return answers
         except Exception as error:
+            self._pulse.fail(error, alone=len(batch) == 1)
             if len(batch) == 1:
                 return [(batch[0], error)]
             log.warning("a batch of %d images failed and is repeated one by one: %s", len(batch), error)
@@ -216,6 +259,8 @@ class Engine:
             self._seconds_per_image += 0.1 * (seconds / images - self._seconds_per_image)
             self._on_batch(images)
         for work, outcome in outcomes:
+            if work.on_settled is not None:
+                work.on_settled()
             if work.future.done():
                 continue
             if isinstance(outcome, BaseException):
@@ -224,3 +269,9 @@ class Engine:
                 work.future.set_result(outcome)
         if self._held == 0:
             self._idle.set()
+
+
+def _let_go(work: Work, timer: asyncio.TimerHandle) -> None:
+    """Nobody waits for the work any more: it was answered or given up."""
+    timer.cancel()
+    work.data = b""

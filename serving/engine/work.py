@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -15,6 +16,7 @@ class Work:
     """An encoded image, the future of its answer, and when each stage began (seconds of `perf_counter`)."""
 
     data: bytes
+    """Emptied once it is decoded, or nobody waits any more: a queue of given-up work holds no images."""
     future: asyncio.Future[Answer]
     submitted: float = field(default_factory=perf_counter)
     decode_start: float = 0.0
@@ -23,6 +25,8 @@ class Work:
     infer_end: float = 0.0
     assemble_end: float = 0.0
     prepared: Prepared | None = None
+    on_settled: Callable[[], None] | None = None
+    """Called in the event loop once the work holds nothing any more."""
 
     @property
     def given_up(self) -> bool:

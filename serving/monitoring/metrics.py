@@ -15,6 +15,8 @@ _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128)
 STAGES = ("read", "decode", "queue", "infer", "assemble", "heatmap", "total")
+NO_NUMBER = "no-number"
+"""Label of the images on which the model gave no number."""
 
 
 class ServiceMetrics:
@@ -63,8 +65,11 @@ class ServiceMetrics:
         self._depth = Gauge(
             "vision_ft_queue_depth", "Images inside, waiting or being worked on.", registry=self.registry
         )
+        self._drawings = Gauge("vision_ft_drawings", "Heatmaps waiting or being drawn.", registry=self.registry)
         self._pending = Gauge(
-            "vision_ft_pending_body_bytes", "Bytes of request bodies held in memory.", registry=self.registry
+            "vision_ft_pending_body_bytes",
+            "Bytes of request bodies, and of pictures in answers, held in memory.",
+            registry=self.registry,
         )
         self._info = Gauge(
             "vision_ft_model_info",
@@ -83,14 +88,16 @@ class ServiceMetrics:
         self._info.labels(
             manifest.name, manifest.version, stage.task, device, manifest.digest, stage.weights.backbone
         ).set(1)
+        self._predictions.labels(NO_NUMBER, str(Decision.REVIEW))
         for info in manifest.classes:
             self._confidence.labels(info.id)
             for decision in Decision:
                 self._predictions.labels(info.id, str(decision))
 
-    def watch(self, depth: Callable[[], float], pending: Callable[[], float]) -> None:
-        """Read the queue's depth (images) and the bodies held (bytes) from these whenever asked."""
+    def watch(self, depth: Callable[[], float], drawings: Callable[[], float], pending: Callable[[], float]) -> None:
+        """Read the queue's depth (images), the heatmaps inside and the bodies held (bytes) from these when asked."""
         self._depth.set_function(depth)
+        self._drawings.set_function(drawings)
         self._pending.set_function(pending)
 
     @contextmanager
@@ -108,6 +115,14 @@ class ServiceMetrics:
         for label in labels:
             self._predictions.labels(label, decision).inc()
             self._confidence.labels(label).observe(prediction.probability)
+        self._count_stages(seconds)
+
+    def count_no_number(self, prediction: Prediction, seconds: dict[str, float]) -> None:
+        """Count one answered image on which the model gave no number: it is of no class and has no confidence."""
+        self._predictions.labels(NO_NUMBER, str(prediction.decision)).inc()
+        self._count_stages(seconds)
+
+    def _count_stages(self, seconds: dict[str, float]) -> None:
         for stage, time in seconds.items():
             self._stage[stage].observe(time)
 

@@ -9,23 +9,28 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from serving import openapi
-from serving.answers import json_response
+from serving.answers import PiecesResponse, json_response
 from serving.body import BodyReader
 from serving.errors import (
+    BodyTooLargeError,
+    NoHeatmapError,
     UnsupportedMediaTypeError,
     describe,
     problem_type,
 )
 from serving.form import Form, check_not_empty, read_form
-from serving.judge import Arrival, judge
+from serving.judge import Arrival, Judged, count, envelope, judge
 from serving.media import FORM, is_form
 from serving.options import PredictOptions, read_options
+from serving.picture import foresee
+from serving.presence import while_connected
 from serving.service import Service, service_of
 from serving.settings import MEGABYTE
 from vision_ft.bundle import Decision, worst
-from vision_ft.errors import ImageTooLargeError
 
 router = APIRouter(tags=["predict"])
+
+Outcome = tuple[Judged, dict[str, Any]] | Exception
 
 
 @router.post("/v1/predict/batch", summary="Judge several images", **openapi.BATCH)
@@ -49,6 +54,7 @@ async def predict_batch(request: Request) -> Response:
         )
     query = request.query_params.multi_items()
     read_options(query)
+    request_id, started = request.state.request_id, request.state.started
     with service.bodies.lease() as lease:
         reader = BodyReader(
             request,
@@ -59,39 +65,63 @@ async def predict_batch(request: Request) -> Response:
         )
         form = await read_form(request, reader, field="images", most=limits.max_batch_images)
         options = read_options([*query, *form.fields])
-        read_s = perf_counter() - request.state.started
-        service.engine.check_room(len(form.images))
-        results = await asyncio.gather(
-            *(_one(request, service, form, index, options, read_s) for index in range(len(form.images)))
-        )
-    body: dict[str, Any] = {"request_id": request.state.request_id, "part": options.part}
-    if options.part is not None:
-        # An image without a verdict leaves its part without a clean bill.
-        body["part_decision"] = str(worst(Decision(r.get("decision", Decision.REVIEW)) for r in results))
-    body["results"] = results
-    return json_response(body)
+        read_s = perf_counter() - started
+        async with while_connected(request):
+            missing = await foresee(service, form.images, options.heatmap)
+            service.engine.check_room(len(form.images))
+            outcomes = await asyncio.gather(
+                *(
+                    _one(
+                        service,
+                        image,
+                        Arrival(f"{request_id}.{index}", started, read_s, lease),
+                        options,
+                        missing[index],
+                    )
+                    for index, image in enumerate(form.images)
+                )
+            )
+        results = [_entry(request, service, form, index, outcome) for index, outcome in enumerate(outcomes)]
+        body: dict[str, Any] = {"request_id": request_id, "part": options.part}
+        if options.part is not None:
+            # An image without a verdict leaves its part without a clean bill.
+            body["part_decision"] = str(worst(Decision(r.get("decision", Decision.REVIEW)) for r in results))
+        body["results"] = results
+        response = json_response(body)
+        if isinstance(response, PiecesResponse):
+            lease.share()
+            request.state.at_end.callback(lease.drop)  # the answer holds the pictures until it is sent
+    return response
 
 
 async def _one(
-    request: Request, service: Service, form: Form, index: int, options: PredictOptions, read_s: float
-) -> dict[str, Any]:
-    """The answer or the problem of one image."""
-    arrival = Arrival(f"{request.state.request_id}.{index}", request.state.started, read_s)
+    service: Service, image: bytes, arrival: Arrival, options: PredictOptions, missing: NoHeatmapError | None
+) -> Outcome:
+    """The verdict on one image and its answer, or what is wrong with the image."""
     try:
-        image = form.images[index]
         check_not_empty(image)
         _check_size(image, service)
-        entry = (await judge(service, image, arrival, options, options.heatmap)).to_json()
+        judged = await judge(service, image, arrival)
+        return judged, await envelope(service, image, judged, options, missing)
     except Exception as error:
-        service.metrics.count_rejected(problem_type(error).slug)
-        entry = describe(error, instance=request.url.path, request_id=arrival.request_id)
+        return error
+
+
+def _entry(request: Request, service: Service, form: Form, index: int, outcome: Outcome) -> dict[str, Any]:
+    """One image's place in the answer, counted: its verdict or its problem."""
+    if isinstance(outcome, Exception):
+        service.metrics.count_rejected(problem_type(outcome).slug)
+        entry = describe(outcome, instance=request.url.path, request_id=f"{request.state.request_id}.{index}")
+    else:
+        judged, entry = outcome
+        count(service, judged)
     return {"index": index, "file": form.names[index], **entry}
 
 
 def _check_size(image: bytes, service: Service) -> None:
     most = service.settings.limits.max_body_mb
     if len(image) > most * MEGABYTE:
-        raise ImageTooLargeError(
+        raise BodyTooLargeError(
             "The image has too many bytes",
             expected=f"at most {most:g} MB",
             got=f"{len(image) / MEGABYTE:.1f} MB",

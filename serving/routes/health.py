@@ -12,16 +12,24 @@ router = APIRouter(tags=["operation"])
 
 
 @router.get("/healthz", summary="Is the process well?", **openapi.HEALTH)
+@router.head("/healthz", include_in_schema=False)
 async def healthz(request: Request) -> Response:
-    """200 while the inference thread runs; anything else is a reason to restart the process."""
-    alive = service_of(request).engine.alive
-    return json_response({"status": "ok" if alive else "failed"}, status=200 if alive else 503)
+    """200 while the graph answers; anything else is a reason to restart the process, and `detail` says which."""
+    wrong = service_of(request).engine.examine()
+    if wrong:
+        return json_response({"status": "failed", "detail": wrong}, status=503)
+    return json_response({"status": "ok"})
 
 
 @router.get("/readyz", summary="Does it take images?", **openapi.READY)
+@router.head("/readyz", include_in_schema=False)
 async def readyz(request: Request) -> Response:
-    """200 while images are taken; 503 while the service is stopping."""
+    """200 while images are taken and answered; 503 while the service is stopping, or the graph does not answer."""
     service = service_of(request)
-    ready = service.engine.ready
-    body = {"status": "ready" if ready else "stopping", "model_version": service.predictor.manifest.version}
-    return json_response(body, status=200 if ready else 503)
+    version = service.predictor.manifest.version
+    if service.engine.stopping:
+        return json_response({"status": "stopping", "model_version": version}, status=503)
+    wrong = service.engine.examine()
+    if wrong:
+        return json_response({"status": "failed", "model_version": version, "detail": wrong}, status=503)
+    return json_response({"status": "ready", "model_version": version})

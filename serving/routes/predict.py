@@ -8,14 +8,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from serving import openapi
-from serving.answers import json_response
+from serving.answers import PiecesResponse, json_response, png_response
 from serving.body import BodyReader, Lease
 from serving.form import check_not_empty, read_form
-from serving.judge import Arrival, judge
-from serving.media import PNG, is_form, wants_png
+from serving.judge import Arrival, Judged, count, envelope, illustrate, judge
+from serving.media import is_form, wants_png
 from serving.options import PredictOptions, read_options
+from serving.picture import foresee
+from serving.presence import while_connected
 from serving.service import Service, service_of
 from serving.settings import MEGABYTE
+from vision_ft.errors import VisionFTError
 
 router = APIRouter(tags=["predict"])
 
@@ -25,30 +28,50 @@ async def predict(request: Request) -> Response:
     """Send an image as the body (`Content-Type: image/*`) or as the file `image` of a multipart form.
 
     The answer is JSON; with `Accept: image/png` it is the picture itself, and the verdict
-    stands in the headers `Vision-FT-Label`, `-Decision` and `-Probability`.
+    stands in the headers `Vision-FT-Label` (percent-encoded UTF-8), `-Decision` and `-Probability`.
     """
     service = service_of(request)
     as_png = wants_png(request.headers.get("accept", ""))
     with service.bodies.lease() as lease:
         image, options = await _read(request, service, lease)
-        heatmap = "overlay" if as_png and options.heatmap == "none" else options.heatmap
         state = request.state
-        arrival = Arrival(state.request_id, state.started, perf_counter() - state.started)
-        judged = await judge(service, image, arrival, options, heatmap)
-    if not as_png:
-        return json_response(judged.to_json())
-    if judged.missing is not None:
-        raise judged.missing
+        arrival = Arrival(state.request_id, state.started, perf_counter() - state.started, lease)
+        async with while_connected(request):
+            if as_png:
+                response, judged = await _as_png(service, image, arrival, options)
+            else:
+                response, judged = await _as_json(service, image, arrival, options)
+        count(service, judged)
+        if isinstance(response, PiecesResponse):
+            lease.share()
+            state.at_end.callback(lease.drop)  # the answer holds them until it is sent
+    return response
+
+
+async def _as_json(
+    service: Service, image: bytes, arrival: Arrival, options: PredictOptions
+) -> tuple[Response, Judged]:
+    (missing,) = await foresee(service, [image], options.heatmap)
+    judged = await judge(service, image, arrival)
+    return json_response(await envelope(service, image, judged, options, missing)), judged
+
+
+async def _as_png(service: Service, image: bytes, arrival: Arrival, options: PredictOptions) -> tuple[Response, Judged]:
+    kind = "overlay" if options.heatmap == "none" else options.heatmap
+    (missing,) = await foresee(service, [image], kind)
+    if missing is not None:
+        raise missing  # before anything is computed: nobody would see the verdict
+    judged = await judge(service, image, arrival)
+    picture = await illustrate(service, image, judged, kind, bytes)
+    if isinstance(picture, VisionFTError):
+        raise picture
     prediction = judged.prediction
-    return Response(
-        judged.picture,
-        headers={
-            "Vision-FT-Label": quote(prediction.label),
-            "Vision-FT-Decision": str(prediction.decision),
-            "Vision-FT-Probability": f"{prediction.probability:.6f}",
-        },
-        media_type=PNG,
-    )
+    headers = {
+        "Vision-FT-Label": quote(prediction.label),
+        "Vision-FT-Decision": str(prediction.decision),
+        "Vision-FT-Probability": f"{prediction.probability:.6f}",
+    }
+    return png_response(picture, headers), judged
 
 
 async def _read(request: Request, service: Service, lease: Lease) -> tuple[bytes, PredictOptions]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
+from serving.app import create_app
 from serving.errors import PROBLEM_JSON
 from serving.schemas import Problem
 from serving.settings import Limits, Settings
@@ -177,6 +179,28 @@ def test_an_undeclared_oversized_body_is_refused(small: Running) -> None:
     check(answer, 413, "body-too-large", "at most 0.1 MB, got more")
 
 
+def test_a_body_that_has_ended_is_not_waited_for(bundle: Path) -> None:
+    app = create_app(Settings(bundle=bundle, limits=Limits(max_body_mb=0.01)))
+    messages = [{"type": "http.request", "body": bytes(8_000), "more_body": more} for more in (True, False)]
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        assert messages, "the body had ended"
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    async def ask() -> None:
+        async with app.router.lifespan_context(app):
+            headers = [(b"content-type", b"image/png"), (b"transfer-encoding", b"chunked")]
+            scope = {"type": "http", "method": "POST", "path": "/v1/predict", "query_string": b"", "headers": headers}
+            await app({**scope, "http_version": "1.1", "scheme": "http"}, receive, send)
+
+    asyncio.run(ask())
+    assert answers[0]["status"] == 413
+
+
 def test_an_oversized_form_is_refused(small: Running) -> None:
     answer = small.client.post("/v1/predict", files={"image": bytes(200_000)})
     check(answer, 413, "body-too-large", "at most 0.1 MB")
@@ -216,6 +240,28 @@ def test_bodies_beyond_the_services_memory_are_refused_for_a_while(small: Runnin
         small.service.bodies.held -= 100_000
     check(answer, 503, "overloaded", "memory limit")
     assert answer.headers["retry-after"] == "1"
+
+
+def test_a_body_that_the_services_memory_can_never_hold_is_too_large(bundle: Path) -> None:
+    with running(Settings(bundle=bundle, limits=Limits(max_pending_mb=0.05))) as service:
+        answer = service.client.post("/v1/predict", content=bytes(80_000), headers=IMAGE)
+        check(answer, 413, "body-too-large", "raise limits.max_pending_mb")
+        chunks = (bytes(10_000) for _ in range(8))
+        check(service.client.post("/v1/predict", content=chunks, headers=IMAGE), 413, "body-too-large", "0.05 MB")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "utf-7", "utf-8", "nonsense", "idna"])
+def test_a_forms_charset_is_no_trap(shared: Running, charset: str) -> None:
+    names = "Schlüssel+2AA-".encode()
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="part"\r\n\r\n' + names + b"\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="images"; filename="' + names + b'"\r\n\r\n'
+        + png(200) + b"\r\n--x--\r\n"
+    )  # fmt: skip
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    answer = shared.client.post("/v1/predict/batch", content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["part"] == answer.json()["results"][0]["file"] == "Schlüssel+2AA-"
 
 
 def test_heatmaps_of_huge_images_are_refused(bundle: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from serving.schemas import BatchAnswer
 from serving.settings import Batching, Limits, Settings
-from tests.serving.conftest import Running, png, running
+from tests.serving.conftest import Gated, Running, png, running, wait_for
 
 RED, GREEN, BLUE = png(200), png(0, 200), png(0, 0, 200)
 
@@ -85,13 +86,29 @@ def test_the_limit_of_one_image_holds_for_each(bundle: Path) -> None:
     with running(Settings(bundle=bundle, limits=Limits(max_body_mb=0.01))) as service:
         body = send(service, RED, RED + bytes(20_000)).json()
     assert [r.get("status", 200) for r in body["results"]] == [200, 413]
+    assert body["results"][1]["type"] == "/problems#body-too-large"
+    assert "too many bytes" in body["results"][1]["detail"]
 
 
-def test_a_request_that_cannot_fit_the_queue_is_refused_whole(bundle: Path) -> None:
+def test_a_request_that_can_never_fit_the_queue_is_too_large(bundle: Path) -> None:
     with running(Settings(bundle=bundle, batching=Batching(queue=2))) as service:
         answer = send(service, RED, RED, RED)
-    assert answer.status_code == 503
-    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.status_code == 413
+    assert answer.json()["type"] == "/problems#too-many-images"
+    assert "batching.queue" in answer.json()["detail"]
+    assert "retry-after" not in answer.headers
+
+
+def test_a_request_that_does_not_fit_now_is_refused_whole(bundle: Path, gated: Gated) -> None:
+    with running(Settings(bundle=bundle, batching=Batching(queue=2)), gated) as service:
+        with ThreadPoolExecutor(1) as pool, gated.held():
+            inside = pool.submit(service.predict, RED)
+            wait_for(gated.entered.is_set)
+            answer = send(service, RED, RED)
+            gated.gate.set()
+            assert inside.result().status_code == 200
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
 
 
 def test_a_bare_image_is_refused(shared: Running) -> None:

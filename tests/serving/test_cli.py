@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from serving import cli
 from tests.serving.conftest import png
 from tests.serving.test_bad_input import bomb
 from tests.support.tiny_bundle import build_tiny_bundle
+from vision_ft.bundle import Predictor
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -91,6 +93,21 @@ def test_a_signal_lets_open_requests_finish(bundle: Path, number: signal.Signals
         assert process.returncode == 0
 
 
+def test_a_stopping_service_says_so_before_it_closes_its_port(bundle: Path) -> None:
+    with started(str(bundle), "--drain_delay_s", "600") as (process, url, _):
+        process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + 20
+        # Each on a connection of its own: the port is still open.
+        while (ready := httpx.get(f"{url}/readyz", trust_env=False)).status_code == 200:
+            assert time.monotonic() < until, "the signal was never noticed"
+        assert (ready.status_code, ready.json()["status"]) == (503, "stopping")
+        refused = httpx.post(f"{url}/v1/predict", content=png(200), trust_env=False)
+        assert refused.json()["type"] == "/problems#shutting-down"
+        process.send_signal(signal.SIGTERM)  # no more patience
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+
+
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
     code = cli.run(list(argv))
     errors = capsys.readouterr().err
@@ -112,6 +129,27 @@ def test_a_port_in_use(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_an_address_of_another_machine(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, errors = run(capsys, str(bundle), "--port", "0", "--host", "192.0.2.1")
     assert (code, "192.0.2.1" in errors) == (1, True)
+
+
+def test_an_address_that_is_none(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, errors = run(capsys, str(bundle), "--port", "0", "--host", "a..b")
+    assert (code, "host a..b" in errors) == (1, True)
+
+
+def test_a_graph_that_fails_on_its_first_batch(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infer = Predictor.infer
+
+    def small(self: Predictor, pixels: Any) -> Any:
+        if len(pixels) > 1:
+            raise RuntimeError("Failed to allocate memory\nand more lines")
+        return infer(self, pixels)
+
+    monkeypatch.setattr(Predictor, "infer", small)
+    code, errors = run(capsys, str(bundle), "--port", "0", "--device", "cpu")
+    assert code == 1
+    assert "does not answer a batch of 4: got Failed to allocate memory. Export" in errors
 
 
 def test_a_missing_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from serving.errors import ALL_PROBLEMS
 from serving.schemas import Health, ModelAnswer, PredictionAnswer, Problem, Readiness
-from tests.serving.conftest import Running
+from serving.settings import Settings
+from tests.serving.conftest import Running, running
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -44,6 +45,14 @@ def test_a_dead_inference_thread_is_a_reason_to_restart(shared: Running, monkeyp
     monkeypatch.setattr(shared.service.engine, "_thread", threading.Thread())
     answer = shared.client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (503, "failed")
+
+
+def test_a_path_prefix_is_known_whether_or_not_the_proxy_takes_it_off(bundle: Path) -> None:
+    with running(Settings(bundle=bundle, root_path="/line/vision")) as service:
+        for prefix in ("", "/line/vision"):
+            assert service.client.get(f"{prefix}/v1/model").status_code == 200
+        assert service.client.get("/openapi.json").json()["servers"] == [{"url": "/line/vision"}]
+        assert '"/line/vision/docs/assets/' in service.client.get("/docs").text
 
 
 @pytest.mark.parametrize("path", ["/", "/problems", "/static/home.css", "/static/home.js"])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from serving.engine.collector import Collector
+from serving.engine.engine import Engine
 from serving.engine.work import Work
+from serving.errors import DeadlineError
 from serving.settings import Batching, Settings
 from tests.serving.conftest import Gated, Running, png, running, wait_for
+from vision_ft.bundle.predictor import Prepared
 
 
 def test_a_hundred_at_once_each_get_their_own_answer(shared: Running) -> None:
@@ -129,6 +135,90 @@ def test_a_stopping_service_takes_nothing_new(bundle: Path) -> None:
         assert answer.status_code == 503
         assert answer.json()["type"] == "/problems#shutting-down"
         assert "retry-after" in answer.headers
+
+
+def test_one_deadline_for_stopping(bundle: Path, gated: Gated, caplog: pytest.LogCaptureFixture) -> None:
+    with gated.held(), running(Settings(bundle=bundle, deadline_s=0.2, drain_s=300), gated) as service:
+        assert service.predict(png(200)).status_code == 504
+        assert service.service.engine.depth == 1
+        # As a server does that has waited for its requests already: the app does not wait once more.
+        service.service.engine.stop_taking(0.0)
+    assert "stopped with 1 images unanswered" in caplog.text
+
+
+class SlowDecode(Gated):
+    """Decodes when the gate is opened, too."""
+
+    decoded = 0
+
+    def prepare(self, data: Any, *, max_pixels: int | None = None) -> Prepared:
+        self.decoded += 1
+        self.entered.set()
+        assert self.gate.wait(20), "the test never opened the gate"
+        return super().prepare(data, max_pixels=max_pixels)
+
+
+def test_what_is_still_decoded_after_a_504_is_counted(bundle: Path) -> None:
+    predictor = SlowDecode(bundle)
+    settings = Settings(bundle=bundle, deadline_s=0.2, batching=Batching(decode_threads=1))
+    with running(settings, predictor) as service:
+        with predictor.held():
+            image = png(200)
+            assert service.predict(image).status_code == 504
+            assert service.metric("vision_ft_pending_body_bytes") == len(image)
+        wait_for(lambda: service.metric("vision_ft_pending_body_bytes") == 0)
+
+
+def test_what_was_given_up_holds_no_image(bundle: Path) -> None:
+    gone = threading.Event()
+
+    class Noted(bytes):
+        def __del__(self) -> None:
+            gone.set()
+
+    predictor = SlowDecode(bundle)
+
+    async def ask() -> None:
+        settings = Settings(bundle=bundle, deadline_s=0.2, batching=Batching(decode_threads=1))
+        engine = Engine(predictor, settings, lambda _: None)
+        await engine.start()
+        with predictor.held():
+            asked = [engine.submit(png(200)), engine.submit(Noted(png(200)))]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert [type(answer) for answer in answers] == [DeadlineError] * 2
+            assert gone.is_set()
+            assert engine.depth == 2
+        await engine.close(20)
+        assert predictor.decoded == 1
+
+    asyncio.run(ask())
+
+
+def test_what_nobody_is_there_to_read_is_not_computed(bundle: Path, gated: Gated) -> None:
+    with running(Settings(bundle=bundle), gated) as service:
+        gated.batches.clear()
+        host, port = service.url.removeprefix("http://").split(":")
+        image = png(200)
+        head = f"Host: x\r\nContent-Type: image/png\r\nContent-Length: {len(image)}\r\n\r\n".encode()
+        form = b'--b\r\nContent-Disposition: form-data; name="images"; filename="a"\r\n\r\n' + image + b"\r\n--b--\r\n"
+        form_type = f"Host: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(form)}\r\n\r\n"
+        with ThreadPoolExecutor(1) as pool, gated.held():
+            first = pool.submit(service.predict, image)
+            wait_for(gated.entered.is_set)
+            with (
+                socket.create_connection((host, int(port)), timeout=10) as one,
+                socket.create_connection((host, int(port)), timeout=10) as several,
+            ):
+                one.sendall(b"POST /v1/predict HTTP/1.1\r\n" + head + image)
+                several.sendall(b"POST /v1/predict/batch HTTP/1.1\r\n" + form_type.encode() + form)
+                wait_for(lambda: service.service.engine.waiting == 2)
+            wait_for(lambda: service.metric("vision_ft_rejected_total", reason="client-left") == 2)
+            gated.gate.set()
+            assert first.result().status_code == 200
+        wait_for(lambda: service.service.engine.depth == 0)
+        assert gated.batches == [1]
+        assert service.metric("vision_ft_predictions_total", label="red", decision="reject") == 1
+        assert service.metric("vision_ft_pending_body_bytes") == 0
 
 
 def work() -> Work:

@@ -28,7 +28,11 @@ def test_any_accept_header_has_an_answer(header: str) -> None:
         ("IMAGE/PNG, application/json;q=0.9", True),
         ("image/png, application/json;q=0.9", True),
         ("image/png;q=0.2, application/json;q=0.9", False),
-        ("image/png, */*", True),
+        ("image/png, */*", False),
+        ("image/png, */*;q=0", True),
+        ("image/png, application/*;q=0.5", False),
+        ("image/png, */*, application/json;q=0.5", True),
+        ("text/html,application/xml;q=0.9,image/avif,image/webp,image/png,image/svg+xml,*/*;q=0.8", False),
         ("", False),
     ],
 )
