@@ -1,6 +1,6 @@
 # vision-ft. Every target sets up what it needs; `make` alone lists them.
 #
-#   make demo [DATA=/folder/of/class/folders] [ARGS="..."]
+#   make demo [DATA=/folder/of/class/folders [GOOD=classes]] [ARGS="..."]
 #   make test [ARGS="-k bundle"] [WORKERS=2]
 
 SHELL := bash
@@ -16,6 +16,8 @@ SERVE_LOCKS := requirements-serve.lock scripts/serve_tests.lock
 # More workers than eight only cost memory: each one imports torch.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((n > 8 ? 8 : n)))
 DATA ?=
+# Class folders of DATA that hold good parts, such as `good` or `good,reworked`: without any nothing is rejected.
+GOOD ?=
 ARGS ?=
 
 .PHONY: help setup serve-env debian demo test test-serving lint format bench lock clean
@@ -36,8 +38,8 @@ $(SERVE_VENV)/.stamp: $(SERVE_LOCKS) pyproject.toml
 debian:
 	@scripts/install_debian.sh
 
-demo: setup ## sample parts (or DATA=) -> fine-tuned bundle -> report -> running service
-	$(BIN)/vision-ft demo $(if $(DATA),--data.root "$(DATA)") $(ARGS)
+demo: setup ## sample parts (or DATA= and its GOOD= classes) -> fine-tuned bundle -> report -> running service
+	$(BIN)/vision-ft demo $(if $(DATA),--data.root "$(DATA)")$(if $(GOOD), --objective.good "$(GOOD)") $(ARGS)
 
 test: setup debian test-serving ## everything; pytest's closing line is printed last
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)

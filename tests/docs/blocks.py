@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = tuple(
     sorted(
         path.relative_to(REPOSITORY).as_posix()
-        for pattern in ("*.md", "docs/*.md")
+        for pattern in ("*.md", "docs/*.md", "datasets/*.md")
         for path in REPOSITORY.glob(pattern)
     )
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -103,6 +107,26 @@ def test_the_make_target_exists(command: Command) -> None:
         assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
     for variable in (word.split("=")[0] for word in command.words[1:] if "=" in word):
         assert f"$({variable}" in makefile, variable
+
+
+def test_make_hands_the_demo_what_the_verb_understands(parse: Callable[[Sequence[str]], None]) -> None:
+    make = shutil.which("make")
+    assert make, "these tests are part of `make test`, so there is a make"
+    shown = [command for command in ALL if programme(command) == "make" and command.words[1] == "demo"]
+    assert any(word.startswith("GOOD=") for command in shown for word in command.words)
+    for command in shown:
+        answer = subprocess.run(
+            [make, "--no-print-directory", "--dry-run", *command.words[1:]],
+            cwd=REPOSITORY,
+            env={"PATH": os.environ["PATH"]},  # an outer make hands its own arguments on in the environment
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        _, *arguments = shlex.split(answer.stdout.splitlines()[-1])
+        for word in command.words[2:]:
+            assert word.split("=", 1)[1] in arguments
+        parse(arguments)
 
 
 @pytest.mark.parametrize("command", [c for c in ALL if programme(c).startswith("python")], ids=str)

@@ -98,10 +98,11 @@ def _load(module: str) -> Verb:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("vision_ft", "serving"):
             raise
-        extra = "serve (or serve-cpu)" if module.startswith("serving") else "train"
+        # No registry has this package: a checkout sets up what an extra needs.
+        extra, target = ("serve-cpu", "serve-env") if module.startswith("serving") else ("train", "setup")
         raise MissingExtraError(
             f"`{PROG} {module.rsplit('.', 1)[-1]}` needs {error.name}, which is not installed",
-            remedy=f'Install it with pip install "vision-ft[{extra}]".',
+            remedy=f"Build an environment with the extra {extra} by `make {target}` in a checkout.",
         ) from None
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vision_ft.cli.console import console, table
 from vision_ft.cli.images import add_data_flags, read_index
 from vision_ft.cli.parsing import Parser, RecipeFlags
 from vision_ft.errors import UsageError
 
+if TYPE_CHECKING:
+    from vision_ft.data.health import HealthReport
+    from vision_ft.data.index import Index
+
 _ACTIONS = ("inspect", "preview", "split")
 _HELP = """look at labelled images before training
 
-  inspect   counts, sizes, unreadable files, duplicates, doubtful labels, light
+  inspect   counts, masks, sizes, unreadable files, duplicates, doubtful labels, light
   preview   a picture of originals beside augmented ones
   split     place groups into train, val and test, and save it
 
@@ -43,19 +50,20 @@ def run(argv: Sequence[str]) -> int:
 
 def _inspect(argv: Sequence[str]) -> int:
     parser = Parser(prog="vision-ft data inspect", description="Is this data fit to train on?")
-    add_data_flags(parser)
+    add_data_flags(parser, on_error="skip")  # looking is for finding what cannot be read
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings as JSON")
     found = parser.parse(argv)
     from vision_ft.data.health import inspect
 
-    found.on_error = "skip"  # looking is for finding what cannot be read
     index = read_index(found)
     report = inspect(index)
+    masks = _masks(index, report)
     out = console()
     for section in report.sections():
-        shown = table(section.title, *section.columns)
-        for row in section.rows:
-            shown.add_row(*row)
+        more = masks if section.title == "Classes" else ()
+        shown = table(section.title, *section.columns, *(("masks",) if more else ()))
+        for number, row in enumerate(section.rows):
+            shown.add_row(*row, *more[number : number + 1])
         out.print(shown, "")
     for warning in report.warnings:
         out.print(f"! {warning}")
@@ -64,6 +72,17 @@ def _inspect(argv: Sequence[str]) -> int:
         found.json.write_text(report.to_json() + "\n", encoding="utf-8")
         out.print(f"written: {found.json}")
     return 0
+
+
+def _masks(index: Index, report: HealthReport) -> tuple[str, ...]:
+    """How many images of each of the report's classes have a mask; empty where none has."""
+    counts = Counter(
+        one
+        for targets, mask in zip(index.column("targets"), index.column("mask"), strict=True)
+        if mask
+        for one in targets
+    )
+    return tuple(str(counts[one.id]) for one in report.classes) if counts else ()
 
 
 def _preview(argv: Sequence[str]) -> int:
@@ -81,6 +100,8 @@ def _preview(argv: Sequence[str]) -> int:
         raise UsageError(
             "The preview", expected="at least one row and one column", got=f"{found.rows} by {found.columns}"
         )
+    if found.out.suffix.lower() != ".png":  # OpenCV chooses the format by it, and raises its own error
+        raise UsageError(f"--out {found.out}", expected="a name that ends in .png")
     from vision_ft.recipe.load import load_recipe
 
     recipe = load_recipe(found.recipe, flags.given(found))
@@ -97,8 +118,8 @@ def _split(argv: Sequence[str]) -> int:
         description="Place groups into train, val and test. A saved split is obeyed: only new groups are placed.",
     )
     add_data_flags(parser)
-    parser.add_argument("--test", type=float, default=0.15, help="share of groups held back (0.15)")
-    parser.add_argument("--val", type=float, default=0.15, help="share of groups for validation (0.15)")
+    parser.add_argument("--test", type=_share, default=0.15, metavar="SHARE", help="share of groups held back (0.15)")
+    parser.add_argument("--val", type=_share, default=0.15, metavar="SHARE", help="share for validation (0.15)")
     parser.add_argument(
         "--given",
         choices=("keep", "ignore"),
@@ -126,3 +147,14 @@ def _split(argv: Sequence[str]) -> int:
     out.print(suggest(index).reason)
     out.print(f"written: {found.out}")
     return 0
+
+
+def _share(text: str) -> float:
+    """A share of the groups; raises what argparse turns into one sentence."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share < 1.0:  # also false of nan, which float() takes and every comparison lets through
+        raise argparse.ArgumentTypeError(f"expected a share of at least 0 and below 1, got {text}")
+    return share

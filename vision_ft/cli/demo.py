@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vision_ft.cli.console import at_terminal, console, speak, table
-from vision_ft.cli.parsing import Parser
+from vision_ft.cli.parsing import Parser, RecipeFlags
 from vision_ft.cli.progress import progress_bar
 from vision_ft.cli.tables import print_summary
 from vision_ft.recipe.load import load_recipe
@@ -31,19 +31,22 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(prog="vision-ft demo", description=__doc__)
     parser.add_argument("--data.root", dest="root", type=Path, metavar="DIR", help="your images, in class folders")
     parser.add_argument("--data.card", dest="card", metavar="CARD", help="data card of your images")
+    parser.add_argument(
+        "--objective.good",
+        dest="good",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="classes of good parts (their folders' names), as in `train`; "
+        "where neither this nor a card names any, nothing is rejected",
+    )
     parser.add_argument("--recipe", default="classify_defects", help="recipe to train by (classify_defects)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/demo-DATE-TIME)")
     parser.add_argument("--max-time", default="150s", help="time for training (150s)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of splitting and training (0)")
     parser.add_argument("--no-wait", action="store_true", help="stop the service at the end, also at a terminal")
     found = parser.parse(argv)
-    out = console()
-    speak()
-    from vision_ft.cli.service import serving
-    from vision_ft.training import train
-
-    root, card = (found.root, found.card) if found.root is not None else (_generated(), _CARD)
-    out.rule("1  Fine-tune and judge on parts held back")
+    root, card = (found.root, found.card) if found.root is not None else (_SAMPLE, _CARD)
     recipe = load_recipe(
         found.recipe,
         {
@@ -53,8 +56,17 @@ def run(argv: Sequence[str]) -> int:
             "split.test": 0.25,
             "trainer.max_time": found.max_time,
             "export.name": "demo",
+            **_good(found.good),
         },
     )
+    out = console()
+    speak()
+    from vision_ft.cli.service import serving
+    from vision_ft.training import train
+
+    if found.root is None:
+        _generate(root)
+    out.rule("1  Fine-tune and judge on parts held back")
     folder = found.run if found.run is not None else Path("runs") / time.strftime("demo-%Y%m%d-%H%M%S")
     result = train(recipe, run=folder, flattery=True, progress=at_terminal())
     print_summary(result.metrics)
@@ -76,14 +88,20 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _generated() -> Path:
+def _good(words: Sequence[str]) -> Mapping[str, Any]:
+    """What `--objective.good` lays over the recipe, read as `train` reads it: repeated, or with commas."""
+    parser = Parser(prog="vision-ft demo")
+    flags = RecipeFlags(parser)
+    return flags.given(parser.parse([f"--objective.good={word}" for word in words]))
+
+
+def _generate(root: Path) -> None:
     from vision_ft.data.synthetic import generate_surfaces
 
     console().rule("0  Generate factory parts")
     with progress_bar("parts", enabled=at_terminal()) as step:
-        generate_surfaces(_SAMPLE, progress=step)
-    console().print(f"parts with known defects are in {_SAMPLE}")
-    return _SAMPLE
+        generate_surfaces(root, progress=step)
+    console().print(f"parts with known defects are in {root}")
 
 
 def _send(url: str, result: RunResult) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vision_ft.cli.console import at_terminal, console
-from vision_ft.cli.images import add_data_flags, read_index
+from vision_ft.cli.images import add_data_flags, add_device_flag, read_index
 from vision_ft.cli.parsing import Parser
 from vision_ft.cli.progress import progress_bar
 from vision_ft.cli.tables import print_summary
@@ -18,13 +18,17 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     add_data_flags(parser)
     parser.add_argument(
-        "--split", default="all", help="all (default), or the images that --split-file or the folders put in it: test"
+        "--split",
+        default="all",
+        metavar="NAME",
+        help="judge the images of this split alone: train, val or test, as --split-file says, or else the data's own "
+        "folders or column; all judges every image (all)",
     )
     parser.add_argument("--split-file", type=Path, metavar="FILE", help="saved split, such as a run's split.json")
     parser.add_argument("--leave-out-seen", action="store_true", help="leave out images that the model was trained on")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the report and metrics.json")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    add_device_flag(parser)
     found = parser.parse(argv)
     from vision_ft.bundle.folder import open_bundle
     from vision_ft.evaluation.judge import judge_bundle

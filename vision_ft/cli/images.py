@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vision_ft.cli.parsing import Parser
 from vision_ft.data.index import Index
@@ -13,8 +13,21 @@ from vision_ft.errors import UsageError
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
-def add_data_flags(parser: Parser) -> None:
-    """Add the recipe's data flags, spelled as in `train`."""
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def add_device_flag(parser: Parser) -> None:
+    """Add `--device`, which the verbs that run a bundle share."""
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=DEVICES,
+        help="where the bundle runs; auto takes a GPU that ONNX Runtime can use, else the CPU (auto)",
+    )
+
+
+def add_data_flags(parser: Parser, *, on_error: Literal["raise", "skip"] = "raise") -> None:
+    """Add the recipe's data flags, spelled as in `train`; `on_error` is what happens where nothing is said."""
     parser.add_argument("--data.root", dest="root", type=Path, metavar="DIR", help="folder of the images")
     parser.add_argument("--data.card", dest="card", metavar="CARD", help="data card: a name, or a YAML file")
     parser.add_argument("--data.csv", dest="csv", type=Path, metavar="FILE", help="table with path, target, part...")
@@ -22,8 +35,8 @@ def add_data_flags(parser: Parser) -> None:
         "--data.on_error",
         dest="on_error",
         choices=("raise", "skip"),
-        default="raise",
-        help="an image that cannot be read: stop, or leave it out and list it",
+        default=on_error,
+        help=f"an image that cannot be read: stop, or leave it out and list it ({on_error})",
     )
     parser.add_argument(
         "--data.limit_per_class", dest="limit", type=int, metavar="K", help="at most K images a class, by the seed"

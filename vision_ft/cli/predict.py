@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vision_ft.cli.console import console, table
-from vision_ft.cli.images import image_files
+from vision_ft.cli.images import add_device_flag, image_files
 from vision_ft.cli.parsing import Parser
 from vision_ft.errors import ImageError, UsageError
 
@@ -26,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="what is printed (table)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="write each image with its heatmap drawn on")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    add_device_flag(parser)
     found = parser.parse(argv)
     import cv2
 

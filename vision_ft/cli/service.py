@@ -5,6 +5,7 @@ The library does not import the service; it is started as a program of its own.
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import subprocess
@@ -21,10 +22,14 @@ from typing import IO, Any
 from vision_ft.errors import VisionFTError
 
 _PATIENCE = 60.0
+# The service is on this machine. urllib would send even 127.0.0.1 through the proxy of the environment.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# What the way to a service can go wrong with: no connection, none in time, or words that are no HTTP.
+_NO_ANSWER = (OSError, http.client.HTTPException)
 
 
 class ServiceError(VisionFTError):
-    """The service did not start, or refused an image."""
+    """The service did not start, does not answer, or refused an image."""
 
 
 @contextmanager
@@ -54,16 +59,23 @@ def serving(bundle: Path) -> Iterator[str]:
 
 
 def ask(url: str, image: bytes) -> dict[str, Any]:
-    """The service's answer on an encoded image; raises `ServiceError` with its own words where it refuses."""
+    """The service's answer on an encoded image.
+
+    Raises `ServiceError`, with the service's own words where it refuses, and with the reason where no
+    answer comes.
+    """
     request = urllib.request.Request(
         f"{url}/v1/predict", data=image, headers={"Content-Type": "application/octet-stream"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
+        with _DIRECT.open(request, timeout=_PATIENCE) as response:
             answer: dict[str, Any] = json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             raise ServiceError("The service refused an image", got=error.read().decode(errors="replace")) from None
+    except _NO_ANSWER as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise ServiceError(f"The service at {url} does not answer", got=str(reason) or type(reason).__name__) from None
     return answer
 
 
@@ -75,8 +87,8 @@ def _wait(process: subprocess.Popen[str], url: str, said: IO[str]) -> None:
             lines = said.read().strip().splitlines()
             raise ServiceError("The service did not start", got=lines[-1] if lines else "no word")
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=2):
+            with _DIRECT.open(f"{url}/readyz", timeout=2):
                 return
-        except OSError:
+        except _NO_ANSWER:
             time.sleep(0.2)
     raise ServiceError("The service did not start", got=f"no answer for {_PATIENCE:.0f} s")

@@ -13,6 +13,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     out = console()
     judged = {
         "bundle": "by the bundle",
+        "validation": "by the bundle, on the parts that it was tuned with",
         "out-of-fold": "out of fold, each part by a model that had not seen it",
     }.get(str(summary["origin"]), str(summary["origin"]))
     overall = table(

@@ -1,4 +1,8 @@
-"""`vision-ft train`: from labelled images to a bundle and a report."""
+"""`vision-ft train`: from labelled images to a bundle and a report.
+
+Every key of a recipe is a flag. Defaults shown are those before a recipe; --print-config shows
+what would run.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,12 @@ from vision_ft.recipe.load import json_schema, load_recipe, to_yaml
 def run(argv: Sequence[str]) -> int:
     """Train, and print the per-class table."""
     parser = Parser(prog="vision-ft train", description=__doc__)
-    parser.add_argument("recipe", nargs="?", help="a YAML file, or the name of a shipped recipe: classify_defects")
+    parser.add_argument(
+        "recipe",
+        nargs="?",
+        help="a YAML file, or the name of a shipped recipe: classify_defects (which defect does a part have, if any?) "
+        "or classify_signs (which sign or mark does a crop show?)",
+    )
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/DATE-TIME)")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run")
     parser.add_argument("--from-scratch", action="store_true", help="no pretrained weights, to show what they gain")

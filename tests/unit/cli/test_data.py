@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from tests.support.colour_parts import COLOURS, PARTS, colour_image, write_class_folders, write_image
+from tests.support.tiny_parts import write_tiny_parts
 from tests.unit.cli.conftest import Run
 
 
@@ -25,10 +26,36 @@ def test_inspect_shows_counts_and_writes_json(run: Run, parts: Path, tmp_path: P
 def test_inspect_lists_what_cannot_be_read_and_goes_on(run: Run, tmp_path: Path) -> None:
     root = write_class_folders(tmp_path / "parts", parts=2)
     (root / "red" / "broken.png").write_bytes((root / "red" / "red_00.png").read_bytes()[:80])
-    answer = run("data", "inspect", "--data.root", root)
-    assert answer.code == 0
-    assert "red/broken.png" in answer.out
-    assert "! 1 image is left out." in answer.out
+    for flags in ((), ("--data.on_error", "skip")):
+        answer = run("data", "inspect", "--data.root", root, *flags)
+        assert answer.code == 0
+        assert "red/broken.png" in answer.out
+        assert "! 1 image is left out." in answer.out
+
+
+def test_inspect_stops_at_what_cannot_be_read_where_it_is_told_to(run: Run, tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path / "parts", parts=2)
+    (root / "red" / "broken.png").write_bytes((root / "red" / "red_00.png").read_bytes()[:80])
+    answer = run("data", "inspect", "--data.root", root, "--data.on_error", "raise")
+    assert (answer.code, answer.out) == (1, "")
+    assert "red/broken.png" in answer.err
+
+
+def test_inspect_counts_the_masks_of_each_class(run: Run, tmp_path: Path) -> None:
+    table = write_tiny_parts(tmp_path, {"good": 2, "scratch": 3}, shots=2)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    # The good parts have none: their cells are emptied.
+    cells = [line.split(",") for line in lines]
+    table.write_text("\n".join(",".join([*c[:4], "" if c[1] == "good" else c[4], *c[5:]]) for c in cells) + "\n")
+    counts = {
+        line.split()[0]: line.split() for line in run("data", "inspect", "--data.csv", table).out.splitlines() if line
+    }
+    assert counts["class"][-1] == "masks"
+    assert (counts["good"][-1], counts["scratch"][-1]) == ("0", "6")
+
+
+def test_inspect_is_silent_on_masks_where_there_are_none(run: Run, parts: Path) -> None:
+    assert "masks" not in run("data", "inspect", "--data.root", parts).out
 
 
 def test_split_places_every_image_once_and_obeys_what_is_saved(run: Run, tmp_path: Path) -> None:
@@ -98,6 +125,22 @@ def test_a_preview_of_nothing_is_refused(run: Run, parts: Path, flag: str) -> No
     answer = run("data", "preview", "--data.root", parts, flag, "0")
     assert answer.code == 2
     assert "at least one row and one column" in answer.complaint
+
+
+@pytest.mark.parametrize("name", ["seen.txt", "seen", "seen.jpg"])
+def test_a_preview_that_is_no_png_is_refused_before_any_image_is_read(run: Run, name: str) -> None:
+    answer = run("data", "preview", "--data.root", "gone", "--out", name)
+    assert answer.code == 2
+    assert answer.complaint == f"vision-ft: --out {name}: expected a name that ends in .png."
+
+
+@pytest.mark.parametrize("flag", ["--test", "--val"])
+@pytest.mark.parametrize("share", ["nan", "inf", "1", "-0.1", "half"])
+def test_a_share_that_is_none_is_refused(run: Run, parts: Path, tmp_path: Path, flag: str, share: str) -> None:
+    answer = run("data", "split", "--data.root", parts, flag, share)
+    assert answer.code == 2
+    assert f"argument {flag}: expected a share of at least 0 and below 1, got {share}" in answer.complaint
+    assert not (tmp_path / "split.json").exists()
 
 
 @pytest.mark.parametrize("action", ["inspect", "split"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.docs.blocks import REPOSITORY
 from tests.unit.cli.conftest import Run
 from vision_ft.recipe import Recipe, load_recipe
 from vision_ft.recipe.load import json_schema, valid_keys
@@ -89,6 +90,14 @@ def test_every_key_has_its_flag_in_the_help(run: Run) -> None:
     sections = {key.rsplit(".", 1)[0] for key in valid_keys() if "." in key}
     for key in set(valid_keys()) - sections:
         assert f"--{key} " in shown, key
+
+
+def test_the_help_names_every_shipped_recipe_and_says_what_its_defaults_are(run: Run) -> None:
+    shown = " ".join(run("train", "--help").out.split())
+    names = {path.stem for path in (REPOSITORY / "configs").glob("*.yaml")} - {"serve"}
+    assert names == {"classify_defects", "classify_signs"}
+    assert all(name in shown for name in names)
+    assert "Defaults shown are those before a recipe; --print-config shows what would run." in shown
 
 
 def test_the_environment_is_not_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ import pytest
 import vision_ft
 from tests.unit.cli.conftest import Run
 from vision_ft.cli import VERBS
+from vision_ft.cli.parsing import Parser
 from vision_ft.errors import BundleError, RecipeError, VisionFTError
 
 
@@ -29,6 +32,25 @@ def test_every_action_on_data_explains_itself(run: Run, action: str) -> None:
     answer = run("data", action, "--help")
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith(f"usage: vision-ft data {action}")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [("evaluate",), ("predict",), ("demo",), ("export",), ("data", "inspect"), ("data", "preview"), ("data", "split")],
+)
+def test_every_flag_of_our_own_is_explained(run: Run, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]) -> None:
+    silent: list[str] = []
+    whole = Parser.parse
+
+    def looked_at(self: Parser, argv: Sequence[str]) -> argparse.Namespace:
+        # Those of a recipe have dots, and are explained by its docstrings.
+        own = [action for action in self._actions if not any("." in flag for flag in action.option_strings)]
+        silent.extend(action.dest for action in own if not action.help)
+        return whole(self, argv)
+
+    monkeypatch.setattr(Parser, "parse", looked_at)
+    assert run(*verb, "--help").code == 0
+    assert silent == []
 
 
 @pytest.mark.parametrize("asked", ["--help", "-h", "help"])
@@ -153,7 +175,7 @@ def test_a_missing_library_says_which_extra_brings_it(run: Run, monkeypatch: pyt
     assert answer.code == 1
     assert answer.complaint == (
         "vision-ft: `vision-ft train` needs torch, which is not installed."
-        ' Install it with pip install "vision-ft[train]".'
+        " Build an environment with the extra train by `make setup` in a checkout."
     )
 
 
