@@ -19,6 +19,10 @@ _PREFERENCE = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _SHORT = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 
 
+# By default CUDA rounds products to TF32's 10 bits: the same image would be judged differently on a CPU.
+_OPTIONS: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+
+
 def choose_providers(device: str = "auto") -> list[str]:
     """Execution providers for `auto`, `cuda` or `cpu`, best first, the CPU always last.
 
@@ -66,7 +70,8 @@ def open_session(model: Path, *, device: str = "auto", threads: int | None = Non
     # Spinning threads answer a little sooner and take the cores from decoding; a service does both.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = ort.InferenceSession(str(model), options, providers=choose_providers(device))
+        providers = [(name, _OPTIONS.get(name, {})) for name in choose_providers(device)]
+        session = ort.InferenceSession(str(model), options, providers=providers)
     except UsageError:
         raise
     except Exception as error:  # ONNX Runtime raises several unrelated types of its own

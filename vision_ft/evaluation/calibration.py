@@ -64,6 +64,21 @@ def apply_temperature(logits: NDArray[np.floating], temperature: float) -> NDArr
     return np.asarray(softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1), dtype=np.float64)
 
 
+def cross_fitted(
+    logits: NDArray[np.floating], targets: NDArray[np.int64], groups: NDArray[np.str_]
+) -> NDArray[np.float64] | None:
+    """Probabilities [N, C], each group's at the temperature that the others give; None with fewer than two groups."""
+    folds = strata_folds(groups, _FOLDS)
+    if len(np.unique(folds)) < 2:
+        return None
+    found = np.empty(logits.shape, dtype=np.float64)
+    for fold in np.unique(folds):
+        held = folds == fold
+        temperature = fit_temperature(logits[~held], targets[~held], groups[~held])
+        found[held] = apply_temperature(logits[held], temperature)
+    return found
+
+
 def calibrate(
     logits: NDArray[np.floating],
     targets: NDArray[np.int64],
@@ -80,20 +95,14 @@ def calibrate(
     if not len(targets):
         return Calibration()
     before = apply_temperature(logits, 1.0)
-    after = np.empty_like(before)
-    folds = strata_folds(groups, _FOLDS)
-    for fold in np.unique(folds):
-        held = folds == fold
-        temperature = fit_temperature(logits[~held], targets[~held], groups[~held])
-        after[held] = apply_temperature(logits[held], temperature)
-    judged = len(np.unique(folds)) > 1
+    after = cross_fitted(logits, targets, groups)
     return Calibration(
         temperature=fit_temperature(logits, targets, groups),
         fitted_on=fitted_on,
         images=len(targets),
         parts=parts,
         nll_before=nll_of(before, targets),
-        nll_after=nll_of(after, targets) if judged else None,
+        nll_after=None if after is None else nll_of(after, targets),
         ece_before=ece_of(before, targets),
-        ece_after=ece_of(after, targets) if judged else None,
+        ece_after=None if after is None else ece_of(after, targets),
     )

@@ -41,6 +41,8 @@ _FEW = 4
 """Below this many degrees of freedom draws take a handful of values, and a rate is bounded exactly too."""
 _RARE = 5.0
 """Errors (or right answers), in groups' worth, below which the accuracy is bounded exactly too."""
+_WEIGHTS = 2_000_000
+"""Weights of groups in draws that are held at once (16 MB)."""
 _LOSSES = ("nll", "brier", "ece")
 _UNDEFINED = {
     "precision": "no image was answered with this class",
@@ -66,7 +68,7 @@ def bootstrap(table: PredictionTable, *, replicates: int = REPLICATES, seed: int
     sums, _ = sums_by_group(table)
     point = figures(Sums(sums.values.sum(axis=0, keepdims=True), sums.classes))
     strata = _strata(sums.block(0) > 0)
-    draws = figures(sums.weighted(draw_weights(strata, replicates, np.random.default_rng(seed))))
+    draws = _draws(sums, strata, replicates, np.random.default_rng(seed))
     everything = np.ones(len(strata), dtype=np.bool_)
     support, answered = sums.block(0) > 0, sums.block(1) > 0
     touched = {"recall": support, "precision": answered, "f1": support | answered}
@@ -96,6 +98,18 @@ def bootstrap(table: PredictionTable, *, replicates: int = REPLICATES, seed: int
     for mean, of in (("balanced_accuracy", "recall"), ("macro_f1", "f1")):
         overall[mean] = _widened(overall[mean], [f for f in per_class[of] if f.value is not None])
     return Intervals(overall, per_class)
+
+
+def _draws(
+    sums: Sums, strata: NDArray[np.int64], replicates: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Figures of each draw, [R] or [R, C], a few draws at a time: the weights of all would fill the memory."""
+    block = max(1, min(replicates, _WEIGHTS // max(1, len(strata))))
+    found = [
+        figures(sums.weighted(draw_weights(strata, min(block, replicates - start), rng)))
+        for start in range(0, replicates, block)
+    ]
+    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 
 def draw_weights(strata: NDArray[np.int64], replicates: int, rng: np.random.Generator) -> NDArray[np.float64]:

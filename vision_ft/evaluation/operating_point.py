@@ -8,14 +8,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vision_ft.bundle.decision import DecisionRule
+from vision_ft.bundle.decision import Decision, DecisionRule
 from vision_ft.evaluation.decide import decided
 from vision_ft.evaluation.escape import escapes, rates
 from vision_ft.evaluation.figures import Figure
 from vision_ft.evaluation.folds import strata_folds
 from vision_ft.evaluation.parts import Parts, parts_of
 from vision_ft.evaluation.sentences import percent
-from vision_ft.evaluation.table import PredictionTable
+from vision_ft.evaluation.table import SEVERITY, PredictionTable
 from vision_ft.evaluation.thresholds import Pair, choose_pair, cuts_between
 from vision_ft.evaluation.verdicts import Verdict, judge_parts, overall
 from vision_ft.recipe.objective import Objective
@@ -41,6 +41,8 @@ class OperatingPoint:
     """The same at the final thresholds on the very parts that they were chosen on; they flatter."""
     judged: Judged = "observed"
     """cross-fitted: each part judged at thresholds chosen on other parts."""
+    decisions: tuple[Decision, ...] | None = None
+    """Decision on each image at the thresholds chosen on other parts [N]; None where they were not cross-fitted."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON: verdict, findings, thresholds and figures with intervals."""
@@ -98,6 +100,8 @@ def choose(table: PredictionTable, objective: Objective | None = None) -> Operat
         figures=rates(parts, judged).named(),
         observed=rates(parts, severity).named(),
         judged="observed" if crossed is None else "cross-fitted",
+        # A part's verdict is that of its worst image, so its images may carry it alike.
+        decisions=None if crossed is None else tuple(SEVERITY[level] for level in crossed[parts.of_image]),
     )
 
 

@@ -18,7 +18,7 @@ from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decision import Decision
 from vision_ft.errors import DataError
 
-ORIGINS = ("bundle", "out-of-fold")
+ORIGINS = ("bundle", "validation", "out-of-fold")
 SEVERITY = (Decision.PASS, Decision.REVIEW, Decision.REJECT)
 """Decisions from mild to severe; their position is the severity 0, 1, 2."""
 
@@ -32,8 +32,9 @@ _SLICE = "slice."
 class PredictionTable:
     """Predictions on N images among C classes, with what is known of each image.
 
-    `origin` is "bundle" where a shipped bundle answered, "out-of-fold" where each image was
-    answered by a model that had not seen its group.
+    `origin` is "bundle" where a shipped bundle answered, "validation" where it did so on the
+    images that thresholds, temperature and epoch were chosen on, "out-of-fold" where each
+    image was answered by a model that had not seen its group.
 
     Raises ValueError when the columns do not fit together, a target is no class, or a row of
     probabilities is no distribution.

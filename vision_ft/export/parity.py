@@ -27,6 +27,7 @@ from vision_ft.bundle.tasks import bundle_task
 from vision_ft.errors import ParityError
 
 TOLERANCE = 1e-4
+OUTPUT_TOLERANCE = 1e-3
 Outputs = dict[str, NDArray[Any]]
 
 
@@ -37,7 +38,7 @@ class Expected:
     answer: Callable[[Tensor], Outputs]
     """The trained module's answer on a uint8 RGB batch."""
     stage: Stage
-    """Task, classes and input as the recipe and the index have them, not as the manifest says."""
+    """Task, input and, as the module knows them, the classes."""
     rule: DecisionRule
     version: str
 
@@ -48,7 +49,7 @@ class Expected:
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
-        """The index's classes."""
+        """The module's classes."""
         return self.stage.classes
 
 
@@ -62,14 +63,22 @@ class Parity:
     largest_difference: float
     """Of a probability of the same class on the same image."""
     changed_verdicts: int
+    largest_output_difference: float = 0.0
+    """Of an embedding, or of a class's evidence summed over the heatmap, in shares of the largest value."""
     tolerance: float = TOLERANCE
+    output_tolerance: float = OUTPUT_TOLERANCE
     worst_image: int = -1
     """Number of the image with the largest difference."""
 
     @property
     def holds(self) -> bool:
         """Whether the bundle may be written."""
-        return self.images > 0 and self.largest_difference <= self.tolerance and self.changed_verdicts == 0
+        return (
+            self.images > 0
+            and self.largest_difference <= self.tolerance
+            and self.largest_output_difference <= self.output_tolerance
+            and self.changed_verdicts == 0
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for the bundle."""
@@ -78,18 +87,23 @@ class Parity:
 
 def compare(expected: Expected, predictor: Predictor, images: Sequence[bytes], *, batch_size: int = 8) -> Parity:
     """Compare both sides on encoded images."""
-    worst, at, changed = 0.0, -1, 0
+    worst, at, changed, further = 0.0, -1, 0, 0.0
     verdicts = set()
     for start in range(0, len(images), batch_size):
         some = images[start : start + batch_size]
-        for row, (want, got) in enumerate(zip(_expected(expected, some), predictor.predict(some), strict=True)):
+        wanted, outputs = _expected(expected, some)
+        prepared = [predictor.prepare(data) for data in some]
+        answered = predictor.infer(np.stack([one.pixels for one in prepared]))
+        answers = predictor.assemble(answered, [one.geometry for one in prepared])
+        further = float(np.max([further, *(_apart(outputs[n], answered.get(n)) for n in outputs)]))
+        for row, (want, got) in enumerate(zip(wanted, answers, strict=True)):
             difference = _difference(want, got)
             if difference > worst or not np.isfinite(difference):
                 worst, at = difference, start + row
             verdicts.add((want.label, want.decision))
             # The distance to the training images is the bundle's own knowledge; it is compared apart from it.
             changed += (want.label, want.decision) != (got.label, _without_distance(predictor, got))
-    return Parity(len(images), len(verdicts), float(worst), changed, worst_image=at)
+    return Parity(len(images), len(verdicts), float(worst), changed, further, worst_image=at)
 
 
 def require(parity: Parity, where: str) -> None:
@@ -98,8 +112,8 @@ def require(parity: Parity, where: str) -> None:
         raise ParityError(
             f"{where} does not answer like the trained model",
             expected=f"probabilities within {parity.tolerance:g} and no changed verdict",
-            got=f"a difference of {parity.largest_difference:.3g} and {parity.changed_verdicts} changed verdicts "
-            f"on {parity.images} images",
+            got=f"a difference of {parity.largest_difference:.3g}, of {parity.largest_output_difference:.3g} in other "
+            f"outputs, and {parity.changed_verdicts} changed verdicts on {parity.images} images",
             remedy="Nothing was written; report this with the recipe and the library versions of `vision-ft doctor`.",
         )
     if parity.verdicts < 2:
@@ -111,19 +125,38 @@ def require(parity: Parity, where: str) -> None:
         )
 
 
-def _expected(expected: Expected, images: Sequence[bytes]) -> list[Prediction]:
+def _apart(want: NDArray[Any], got: NDArray[Any] | None) -> float:
+    """Largest difference of an output in shares of its largest value; not a number counts as infinite.
+
+    Of maps the sum over their places is compared: where two places are as good as equal, the
+    maximum may lie on either.
+    """
+    if got is None:
+        return float("inf")
+    if want.ndim == 4:
+        want, got = want.sum(axis=(2, 3)), got.sum(axis=(2, 3))
+    if want.shape != got.shape:
+        return float("inf")
+    difference = float(np.max(np.abs(want - got)) / max(float(np.max(np.abs(want))), 1e-6))
+    return difference if np.isfinite(difference) else float("inf")
+
+
+def _expected(expected: Expected, images: Sequence[bytes]) -> tuple[list[Prediction], Outputs]:
     placed = [place(decode(data, window=expected.spec.window), expected.spec) for data in images]
     outputs = expected.answer(torch.from_numpy(np.stack([pixels for pixels, _ in placed])))
     task = bundle_task(expected.stage.task)
     geometries = [geometry for _, geometry in placed]
-    return task.assemble(outputs, geometries, expected.stage, expected.rule, None, expected.version)
+    return task.assemble(outputs, geometries, expected.stage, expected.rule, None, expected.version), outputs
 
 
 def _difference(want: Prediction, got: Prediction) -> float:
     ours, theirs = (p.result.to_json().get("probabilities", {}) for p in (want, got))
     if set(ours) != set(theirs):
         return float("inf")
-    return max((abs(ours[name] - theirs[name]) for name in ours), default=abs(want.probability - got.probability))
+    if not ours:
+        return abs(want.probability - got.probability)
+    # Python's max would pass over what is no number.
+    return float(np.max([abs(ours[name] - theirs[name]) for name in ours]))
 
 
 def _without_distance(predictor: Predictor, got: Prediction) -> Any:

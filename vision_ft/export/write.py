@@ -106,7 +106,8 @@ def write_bundle(
             reference.write(folder)
             manifest = _seal(folder, manifest.model_copy(update={"decision": rule}))
         if parity_images:
-            expected = Expected(exportable.reference, stage, manifest.decision, manifest.version)
+            known = stage.model_copy(update={"classes": exportable.classes})
+            expected = Expected(exportable.reference, known, manifest.decision, manifest.version)
             parity = compare(expected, Predictor(open_bundle(folder), device=device), parity_images)
             require(parity, f"The export of {contents.name}")
             (folder / "parity.json").write_text(json.dumps(parity.to_json(), indent=2) + "\n", "utf-8")

@@ -162,12 +162,12 @@ class TrainerSection(Section):
     """Memory layout that convolutions like."""
     compile: bool = False
     """torch.compile the network."""
-    workers: int | Literal["auto"] = "auto"
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Processes that load images; auto: none where images are cached and cores are few."""
     accelerator: str = "auto"
     """Lightning's accelerator."""
-    devices: int | str = "auto"
-    """Lightning's devices."""
+    devices: int | str = 1
+    """Lightning's devices; one of them."""
     strategy: str = "auto"
     """Lightning's strategy."""
     num_nodes: int = Field(default=1, ge=1)

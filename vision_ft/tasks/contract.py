@@ -48,6 +48,8 @@ class Exportable:
     """"" where the graph gives a heatmap, else why there is none."""
     reference: Callable[[Tensor], Outputs]
     """The module's own answer on a uint8 batch, by another path than the graph's: parity is judged by it."""
+    classes: tuple[ClassInfo, ...]
+    """The classes that the module was built for, in the order of its outputs."""
 
 
 class TorchTask(Protocol):
@@ -55,6 +57,12 @@ class TorchTask(Protocol):
 
     default_epochs: int
     """Epochs where the recipe states neither epochs nor a time."""
+
+    monitors: tuple[str, ...]
+    """Names of the validation figures that can choose a checkpoint, beside `objective` and `loss`."""
+
+    def can_ship_start(self, recipe: Recipe) -> bool:
+        """Whether the module is of use before its first step."""
 
     def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
         """Training and validation loaders; the images are cached by this call."""

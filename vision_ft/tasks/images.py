@@ -15,19 +15,41 @@ from vision_ft.bundle.threads import cpu_budget
 from vision_ft.data.index import Sample
 
 
+class PlacedStore:
+    """Placed images by digest, shared by the fits of a run: folds show most of their images alike."""
+
+    def __init__(self) -> None:
+        self._spec: InputSpec | None = None
+        self._images: dict[str, NDArray[np.uint8]] = {}
+
+    def load(self, samples: Sequence[Sample], spec: InputSpec, cache_mb: int) -> list[NDArray[np.uint8] | None]:
+        """The images of the samples, as far as all that is kept fits into `cache_mb` MiB; else None."""
+        if spec != self._spec:
+            self._spec, self._images = spec, {}
+        room = cache_mb * 2**20 // (spec.height * spec.width * 3) - len(self._images)
+        missing = list({s.digest: s for s in samples if s.digest not in self._images}.values())[: max(0, room)]
+        with ThreadPoolExecutor(cpu_budget()) as pool:
+            for sample, image in zip(missing, pool.map(lambda one: _placed(one, spec), missing), strict=True):
+                self._images[sample.digest] = image
+        return [self._images.get(sample.digest) for sample in samples]
+
+
 class PlacedImages:
     """The images of some samples at the model's input size, uint8 RGB [H, W, 3].
 
     They come from the same decode and place as in the service. As many as fit into
-    `cache_mb` MiB stay in memory; the others are decoded again at each use.
+    `cache_mb` MiB stay in memory, in `store` where one is given; the others are decoded again
+    at each use.
     """
 
-    def __init__(self, samples: Sequence[Sample], spec: InputSpec, *, cache_mb: int) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], spec: InputSpec, *, cache_mb: int, store: PlacedStore | None = None
+    ) -> None:
         self.samples = list(samples)
         self.spec = spec
-        each = spec.height * spec.width * 3
-        self._room = min(len(self.samples), cache_mb * 2**20 // each)
-        self._cache: NDArray[np.uint8] | None = None
+        self._cache_mb = cache_mb
+        self._store = store or PlacedStore()
+        self._kept: list[NDArray[np.uint8] | None] = [None] * len(self.samples)
         self._masks: dict[int, NDArray[np.uint8] | None] = {}
 
     def __len__(self) -> int:
@@ -36,26 +58,15 @@ class PlacedImages:
     @property
     def cached(self) -> int:
         """How many of the images are kept in memory."""
-        return self._room
+        return sum(image is not None for image in self._kept)
 
     def load(self) -> None:
         """Fill the cache, on as many threads as the process may use."""
-        if self._cache is not None or not self._room:
-            return
-        cache = np.empty((self._room, self.spec.height, self.spec.width, 3), np.uint8)
-
-        def fill(row: int) -> None:
-            cache[row] = self._read(row)
-
-        with ThreadPoolExecutor(cpu_budget()) as pool:
-            list(pool.map(fill, range(self._room)))
-        self._cache = cache
+        self._kept = self._store.load(self.samples, self.spec, self._cache_mb)
 
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
-        if self._cache is None or row >= len(self._cache):
-            return self._read(row)
-        image: NDArray[np.uint8] = self._cache[row]
-        return image
+        kept = self._kept[row]
+        return _placed(self.samples[row], self.spec) if kept is None else kept
 
     def mask(self, row: int) -> NDArray[np.uint8] | None:
         """The defect mask of a sample at the input size, uint8 [H, W]; None where it has none, or an empty one.
@@ -74,6 +85,6 @@ class PlacedImages:
         placed = place_mask(mask, geometry_of(mask.shape[1], mask.shape[0], self.spec))
         return placed if placed.any() else None
 
-    def _read(self, row: int) -> NDArray[np.uint8]:
-        data = self.samples[row].path.read_bytes()
-        return place(decode(data, window=self.spec.window), self.spec)[0]
+
+def _placed(sample: Sample, spec: InputSpec) -> NDArray[np.uint8]:
+    return place(decode(sample.path.read_bytes(), window=spec.window), spec)[0]

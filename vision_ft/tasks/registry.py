@@ -14,7 +14,7 @@ TASKS = {
 
 
 def torch_task(name: str) -> TorchTask:
-    """The torch half of a task; raises `RecipeError` for an unknown one."""
+    """The torch half of a task, with caches of its own; raises `RecipeError` for an unknown one."""
     if name not in TASKS:
         raise RecipeError(f"task {name!r}", expected=f"one of {', '.join(TASKS)}")
-    return cast(TorchTask, import_module(TASKS[name]).TASK)
+    return cast(TorchTask, type(import_module(TASKS[name]).TASK)())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import numpy as np
 from vision_ft.bundle.manifest import Calibration
 from vision_ft.bundle.predictor import Predictor, load
 from vision_ft.data.index import Index
-from vision_ft.errors import TrainingError
+from vision_ft.errors import RecipeError, TrainingError
 from vision_ft.evaluation.calibration import apply_temperature, calibrate
 from vision_ft.evaluation.collect import collect
 from vision_ft.evaluation.operating_point import OperatingPoint, choose
@@ -29,7 +30,7 @@ from vision_ft.training.curves import draw_curves, overfitting, read_curves, wri
 from vision_ft.training.devices import choose_workers, training_device, use_cpu_budget
 from vision_ft.training.embedding import embed_images
 from vision_ft.training.finders import apply_finders
-from vision_ft.training.fit import FitPlan, best_checkpoint, fit, fresh_backbone, rebuild
+from vision_ft.training.fit import FitPlan, best_checkpoint, check_trainer, fit, fresh_backbone, rebuild
 from vision_ft.training.prepare import Prepared, prepare, read_images, reopen
 from vision_ft.training.reporting import report_run
 from vision_ft.training.run_folder import RunFolder, open_run
@@ -88,7 +89,13 @@ def train(
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": Path(root)})})
     use_cpu_budget()
     task = torch_task(recipe.task.name)
+    _check(recipe, task)
     prepared = _prepared(recipe, folder, resume=resume)
+    if not any(one.good for one in prepared.index.classes):
+        folder.say(
+            "No class is declared good, so every confident answer passes, a defect's too: "
+            "name the good classes (objective.good) to have parts rejected."
+        )
     recipe, budget = _budget(recipe, task, prepared, folder, started, resume=resume)
     data = FitData(
         recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
@@ -102,10 +109,8 @@ def train(
         )
         raw = found.table
         epochs = budget.final if found.fine_tuned else 0
-    seconds = None
-    if recipe.trainer.max_time is not None:
-        seconds = max(10.0, started + recipe.trainer.max_time - time.monotonic() - _CLOSING)
-    module = _final(task, data, FitPlan("final", epochs, seconds), folder, resume=resume, bar=progress)
+    until = None if recipe.trainer.max_time is None else started + recipe.trainer.max_time - _CLOSING
+    module = _final(task, data, FitPlan("final", epochs, until=until), folder, resume=resume, bar=progress)
     if raw is None:
         raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
     return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
@@ -135,7 +140,7 @@ def finish(
     write_run_bundle(
         recipe, task, module, data, prepared, folder=folder, calibration=calibration, point=point, table=table
     )
-    metrics = report_run(recipe, task, data, prepared, table, point, folder, flattery=flattery)
+    metrics = report_run(recipe, task, data, prepared, raw, table, point, folder, flattery=flattery)
     folder.say(f"bundle: {folder.bundle}")
     report = folder.report / "report.html"
     folder.say(f"report: {report}")
@@ -153,6 +158,8 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
     task = torch_task(recipe.task.name)
     prepared = _prepared(recipe, folder, resume=True)
     checkpoint = best_checkpoint(folder.fits / "final")
+    if checkpoint is not None and not (folder.fits / "final" / "done").exists():
+        folder.say("The final fit is unfinished: what is exported are its best weights so far.")
     if checkpoint is None:
         raise TrainingError(f"{run} holds no weights yet", remedy="Go on with it by `vision-ft train --resume`.")
     data = FitData(
@@ -164,6 +171,20 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
     else:
         raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
     return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
+
+
+def _check(recipe: Recipe, task: TorchTask) -> None:
+    """What can be known to be wrong before any image is read; raises `RecipeError`."""
+    check_trainer(recipe)
+    monitors = ("objective", "loss", *task.monitors)
+    if recipe.trainer.monitor not in monitors:
+        near = difflib.get_close_matches(recipe.trainer.monitor, monitors, 1)
+        raise RecipeError(
+            "trainer.monitor",
+            expected=f"one of {', '.join(monitors)}",
+            got=recipe.trainer.monitor,
+            remedy=f"Did you mean {near[0]!r}?" if near else "",
+        )
 
 
 def _prepared(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Prepared:
@@ -200,8 +221,9 @@ def _budget(
     if recipe.trainer.max_time is not None:
         loader, _ = task.loaders(data)
         module = task.build(data, backbone, steps=1)
-        start = task.warm_start_seconds(module, data, loader)
-        speed = measure(module, loader, training_device(recipe.trainer))
+        device = training_device(recipe.trainer)
+        start = task.warm_start_seconds(module.to(device), data, loader)
+        speed = measure(module, loader, device)
     spent = time.monotonic() - started
     budget = plan_epochs(
         speed,
@@ -216,6 +238,13 @@ def _budget(
         fixed=folds * _JUDGING + _CLOSING,
     )
     folder.say(budget.why)
+    if not budget.final and not task.can_ship_start(recipe):
+        raise TrainingError(
+            "trainer.max_time",
+            expected="time for an epoch at least, for without a probe nothing is learned before it",
+            got=budget.why,
+            remedy="Give it more time, smaller inputs, or task.probe true.",
+        )
     dump_recipe(recipe, folder.recipe)
     folder.write_plan(
         {
@@ -250,7 +279,8 @@ def _draw(folder: RunFolder) -> None:
     draw_curves(rows, folder.path / "curves.png")
     warning = overfitting(rows)
     if warning:
-        folder.say(warning)
+        kept = any(row["fit"] == "final" and "train/loss" in row for row in rows)
+        folder.say(warning if kept else f"{warning} The shipped model holds none of these epochs.")
 
 
 def _tell(folder: RunFolder, calibration: Calibration, point: OperatingPoint) -> None:

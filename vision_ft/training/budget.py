@@ -41,14 +41,21 @@ def measure(module: Any, loader: Any, device: torch.device) -> Speed:
     The module is changed by it; build another one to train.
     """
     module.to(device).train()
+    workers = int(getattr(loader, "num_workers", 0))
     optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.0)
     batches: list[list[torch.Tensor]] = []
-    loading = time.perf_counter()
+    # Loader processes take their time to start, and their first batches come all at once.
+    skipped = 2 * workers + 1 if workers else 0
+    started = time.perf_counter()
     for number, batch in enumerate(loader):
+        if number < skipped and number + 2 < len(loader):
+            started = time.perf_counter()
+            continue
         batches.append([t.to(device) for t in batch])
-        if number + 1 == _STEPS:
+        if len(batches) == _STEPS + workers:
             break
-    loading = (time.perf_counter() - loading) / len(batches)
+    loading = (time.perf_counter() - started) / len(batches)
+    batches = batches[:_STEPS]
     # The last batch of an epoch may hold a few images only, and would be mistaken for a quick one.
     batches = [batch for batch in batches if len(batch[0]) == len(batches[0][0])]
 
@@ -66,7 +73,8 @@ def measure(module: Any, loader: Any, device: torch.device) -> Speed:
             if device.type == "cuda":
                 torch.cuda.synchronize()
             seconds.append(time.perf_counter() - start)
-        return min(seconds[1:]) + loading
+        # Processes load while the device computes.
+        return max(min(seconds[1:]), loading) if workers else min(seconds[1:]) + loading
 
     return Speed(step=timed(True), forward=timed(False))
 
@@ -97,7 +105,7 @@ def plan_epochs(
     the final fit is validated on after each one, `start` the seconds before the first step
     (the probe) over all training images, `fixed` the seconds of all exports and evaluations.
     A fold sees (folds - 1) / folds of the images and is validated on the rest; the final fit
-    never gets less time than a fold.
+    never gets less time than a fold, and no epochs where the folds have none.
     """
     wanted = max_epochs or default_epochs
     smaller = (folds - 1) / folds if folds else 1.0
@@ -111,21 +119,30 @@ def plan_epochs(
     if folds:
         share = min(fold_share * folds, folds / (folds + 1))
         fold = min(wanted, int(spare * share / (folds * fold_epoch)))
+        if fold == 0 and spare >= folds * fold_epoch + epoch:
+            fold = 1
     final = min(wanted, int((spare - folds * fold * fold_epoch) / epoch))
+    if folds and not fold:
+        # Without an epoch in the folds nobody knows whether fine-tuning helps, nor what its answers are worth.
+        final = 0
+    why = f"{max_time:.0f} s allow {final} of {wanted} epochs at {epoch:.1f} s"
+    if not final:
+        why = f"{max_time:.0f} s leave no time for epochs of {epoch:.1f} s: the start is judged and shipped"
+    elif folds:
+        why += f", and {fold} for each of {folds} folds"
     return Budget(
         final,
         fold,
         fold * fold_epoch * _PATIENCE if folds else None,
-        f"{max_time:.0f} s allow {final} of {wanted} epochs at {epoch:.1f} s"
-        + (f", and {fold} for each of {folds} folds" if folds else ""),
+        why,
     )
 
 
 class Deadline(pl.Callback):
-    """Stops a fit that the clock has overtaken, at the end of the step, and says so."""
+    """Stops a fit at the end of the step that passes `until` on the monotonic clock, and says so."""
 
-    def __init__(self, seconds: float, say: Any) -> None:
-        self.until = time.monotonic() + seconds
+    def __init__(self, until: float, say: Any) -> None:
+        self.until = until
         self.say = say
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:

@@ -113,7 +113,8 @@ def _contents(
         weights=module.network.backbone.info.weights if weights is None else weights,
         prior=task.prior(recipe, samples, data.classes),
         data=info,
-        digests=[sample.digest for sample in samples],
+        # Validation images chose epoch, temperature and thresholds: to judge on them would flatter as well.
+        digests=[sample.digest for sample in (*samples, *data.val)],
         recipe=_public(recipe),
         **more,
     )

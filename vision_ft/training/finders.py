@@ -17,7 +17,7 @@ from vision_ft.errors import TrainingError
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.training.devices import choose_precision
-from vision_ft.training.fit import fresh_backbone, quiet_lightning
+from vision_ft.training.fit import fresh_backbone, interruptible, quiet_lightning
 from vision_ft.training.run_folder import RunFolder
 
 _STEPS = 60
@@ -42,6 +42,9 @@ def _find_rate(recipe: Recipe, task: TorchTask, data: FitData) -> float:
     loader, _ = task.loaders(replace(data, val=()))
     module: Any = task.build(data, fresh_backbone(recipe), steps=_STEPS)
     module.lr = recipe.trainer.head_lr
+    task.warm_start(module, data, loader, lambda _: None)
+    # Lightning tries each rate on all groups alike, and what is looked for is the head's.
+    module.network.backbone.requires_grad_(requires_grad=False)
     with TemporaryDirectory() as scratch, _quiet():
         trainer = _trainer(recipe, Path(scratch))
         finder = Tuner(trainer).lr_find(module, loader, min_lr=1e-6, max_lr=1.0, num_training=_STEPS, update_attr=False)
@@ -101,7 +104,7 @@ def _trainer(recipe: Recipe, folder: Path) -> pl.Trainer:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Lightning warns of what is meant to be so here: nothing is validated, and norms may be fixed."""
-    with warnings.catch_warnings():
+    with interruptible(), warnings.catch_warnings():
         for message in ("You defined a `validation_step`", r"Found \d+ module\(s\) in eval mode"):
             warnings.filterwarnings("ignore", message)
         yield

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import signal
 import threading
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, Model
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from vision_ft.backbones import build_backbone
-from vision_ft.errors import MissingExtraError, TrainingError
+from vision_ft.errors import MissingExtraError, RecipeError, TrainingError
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.tasks.sampling import derive_seed
@@ -45,7 +47,9 @@ class FitPlan:
     name: str
     epochs: int
     seconds: float | None = None
-    """Time after which it stops in any case."""
+    """Time after the first step when it stops in any case."""
+    until: float | None = None
+    """The same as a time of the monotonic clock, whatever came before the first step."""
     choose: bool = True
     """Whether the validation images choose the checkpoint (and stop early); else the last epoch's weights are kept."""
 
@@ -79,21 +83,14 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
     trainer = _trainer(recipe, plan, folder, steps=steps, say=say, bar=bar, chooses=plan.choose and val is not None)
     # Lightning leaves modes as they are, and the probe and the judging have put all into evaluation.
     module.train()
-    try:
-        with warnings.catch_warnings():
-            # The start lies there already, and what a resumed fit goes on from.
-            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
-            # The backbone keeps what is frozen there, normalisation statistics too.
-            warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
-            trainer.fit(module, train, val, ckpt_path=resumed, weights_only=False if resumed else None)
-    except SystemExit:
-        # Lightning turns Ctrl-C into an exit and switches SIGINT off; both are ours to decide.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise Interrupted(_existing(folder)) from None
-    except MisconfigurationException as error:
-        # Of what a recipe can ask for, a figure to monitor that is not logged is found out this late.
-        raise TrainingError(f"{plan.name} cannot go on", got=str(error).splitlines()[0]) from error
+    with interruptible(folder), warnings.catch_warnings():
+        # The start lies there already, and what a resumed fit goes on from.
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+        # The backbone keeps what is frozen there, normalisation statistics too.
+        warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
+        trainer.fit(module, train, val, ckpt_path=resumed, weights_only=False if resumed else None)
+    # The trainer holds the loaders, and these the decoded images and their processes.
+    module._trainer = None
     if plan.choose and val is not None and not fine_tuning_pays([folder], recipe):
         say(f"{plan.name}: fine-tuning did not beat the start on the validation images: the start is kept")
         shutil.copy(folder / _START, folder / _BEST)
@@ -106,6 +103,57 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
             f"{plan.name}: the weights are no numbers any more", remedy="Lower trainer.head_lr and trainer.backbone_lr."
         )
     return module.cpu().eval()
+
+
+@contextlib.contextmanager
+def interruptible(folder: Path | None = None) -> Iterator[None]:
+    """Lightning turns Ctrl-C into an exit and switches SIGINT off; this makes an `Interrupted` of it.
+
+    Running out of the GPU's memory becomes a `TrainingError`.
+    """
+    try:
+        yield
+    except SystemExit:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise Interrupted(_existing(folder) if folder is not None else None) from None
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "The GPU's memory is too small for this recipe",
+            got=str(error).splitlines()[0],
+            remedy="Lower trainer.batch_size or the size of the input.",
+        ) from error
+
+
+def check_trainer(recipe: Recipe) -> None:
+    """Raise `RecipeError` for a trainer section that Lightning does not accept on this machine."""
+    section = recipe.trainer
+    several = section.num_nodes > 1 or (isinstance(section.devices, int) and section.devices > 1)
+    if several:
+        raise RecipeError(
+            "trainer.devices and trainer.num_nodes",
+            expected="one device",
+            got=f"{section.devices} on {section.num_nodes} nodes",
+            remedy="Training on several devices is not supported yet.",
+        )
+    quiet_lightning()
+    try:
+        pl.Trainer(
+            accelerator=section.accelerator,
+            devices=section.devices,
+            strategy=section.strategy,
+            precision=choose_precision(section),  # type: ignore[arg-type]
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
+        raise RecipeError(
+            "The section trainer cannot be used here",
+            got=str(error).splitlines()[0],
+            remedy="Correct trainer.accelerator, devices, strategy or precision: `vision-ft doctor` says what is here.",
+        ) from error
 
 
 def averaging(decay: float, steps: int) -> float:
@@ -128,23 +176,35 @@ def _judge_start(module: Any, val: Any, recipe: Recipe, plan: FitPlan, folder: P
         enable_checkpointing=False,
         default_root_dir=folder,
     )
-    figures = judge.validate(module, val, verbose=False)[0]
+    with interruptible(folder):
+        figures = judge.validate(module, val, verbose=False)[0]
+    module._trainer = None
     write_curves(folder / "metrics.csv", [{"fit": plan.name, "epoch": 0, **figures}])
 
 
 def fine_tuning_pays(folders: Sequence[Path], recipe: Recipe) -> bool:
     """Whether, over these fits together, the epochs beat the start on the validated images.
 
-    Where the weights of the best epoch are kept the best one counts, else the last.
+    Where the weights of the best epoch are kept the best one counts, else the last. Epochs that
+    were cut short before they could be validated have shown nothing. Raises `TrainingError`
+    where no fit has logged the figure.
     """
     name = f"val/{recipe.trainer.monitor}"
     sign = -1.0 if recipe.trainer.monitor == "loss" else 1.0
     gains = []
+    logged = False
     for folder in folders:
         values = [sign * float(row[name]) for row in read_curves(folder / "metrics.csv") if name in row]
+        logged = logged or bool(values)
         if len(values) > 1:
             gains.append((max(values[1:]) if len(folders) == 1 else values[-1]) - values[0])
-    return not gains or sum(gains) > 0
+    if not logged:
+        raise TrainingError(
+            f"trainer.monitor {recipe.trainer.monitor}",
+            expected="a figure that the fits have logged",
+            remedy="Use objective, loss, or a figure of metrics.csv.",
+        )
+    return sum(gains) > 0
 
 
 def start_checkpoint(folder: Path) -> Path:
@@ -220,8 +280,9 @@ def _trainer(
     if section.patience and chooses:
         mode = "min" if section.monitor == "loss" else "max"
         callbacks.append(EarlyStopping(monitor, patience=section.patience, mode=mode))
-    if plan.seconds is not None:
-        callbacks.append(Deadline(plan.seconds, say))
+    ends = [plan.until, None if plan.seconds is None else time.monotonic() + plan.seconds]
+    if any(end is not None for end in ends):
+        callbacks.append(Deadline(min(end for end in ends if end is not None), say))
     if bar:
         from lightning.pytorch.callbacks import RichProgressBar
 

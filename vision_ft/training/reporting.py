@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from vision_ft.bundle.decision import Decision, DecisionRule
 from vision_ft.bundle.predictor import load
 from vision_ft.errors import DataError
+from vision_ft.evaluation.calibration import cross_fitted
 from vision_ft.evaluation.card import model_card
 from vision_ft.evaluation.collect import collect
 from vision_ft.evaluation.decide import decided
@@ -30,22 +34,30 @@ def report_run(
     task: TorchTask,
     data: FitData,
     prepared: Prepared,
+    raw: PredictionTable,
     table: PredictionTable,
     point: OperatingPoint,
     folder: RunFolder,
     *,
     flattery: bool,
 ) -> dict[str, Any]:
-    """Judge the bundle on the parts held back (or for validation), or take the out-of-fold answers; write the report.
+    """Judge the bundle on the parts held back, or the answers that thresholds were set on; write the report.
+
+    `table` holds the answers, on validation parts or out of fold, that `point` was chosen on,
+    `raw` the same before the temperature. Where nothing was held back for a test, each of their groups is judged at the
+    temperature and the thresholds that the other groups give.
 
     Gives the figures; they are also in the bundle's manifest, in `metrics.json` and on the page.
     """
     predictor = load(folder.bundle)
-    if prepared.test or prepared.folds is None:
-        judged = collect(predictor, prepared.test or prepared.val, data.classes)
+    if prepared.test:
+        judged = collect(predictor, prepared.test, data.classes)
+    elif prepared.folds is None:
+        answered = collect(predictor, prepared.val, data.classes)
+        judged = _cross_fitted(replace(answered, origin="validation"), raw, point, predictor.manifest.decision)
     else:
-        # Every part was judged by a fold model that had not seen it, at the thresholds of the bundle.
-        judged = replace(decided(table, point.rule), origin=table.origin)
+        # Every part was judged by a fold model that had not seen it.
+        judged = _cross_fitted(replace(decided(table, point.rule), origin=table.origin), raw, point, point.rule)
     judged.write(folder.predictions)
     summary = summarise(judged, predictor.manifest, seed=recipe.seed)
     shown = _flattery(recipe, task, data, prepared, folder) if flattery else None
@@ -65,6 +77,27 @@ def report_run(
     )
     write_summary(folder.report / "metrics.json", figures)
     return figures
+
+
+def _cross_fitted(
+    table: PredictionTable, raw: PredictionTable, point: OperatingPoint, rule: DecisionRule
+) -> PredictionTable:
+    """The answers of `table` as temperature and thresholds from other groups would have made them."""
+    probabilities = cross_fitted(np.log(np.clip(raw.probabilities, 1e-12, 1.0)), raw.targets, raw.groups)
+    decisions = table.decisions if point.decisions is None else point.decisions
+    if rule.distance_limit is not None:
+        # Whatever the thresholds, these go to review.
+        decisions = tuple(
+            Decision.REVIEW if distance > rule.distance_limit else decision
+            for decision, distance in zip(decisions, table.distances, strict=True)
+        )
+    return replace(
+        table,
+        probabilities=table.probabilities if probabilities is None else probabilities,
+        decisions=decisions,
+        # The bundle lists validation images among those that made it, and was not trained on them.
+        seen=np.zeros(len(table), dtype=np.bool_),
+    )
 
 
 def _flattery(recipe: Recipe, task: TorchTask, data: FitData, prepared: Prepared, folder: RunFolder) -> Flattery | None:

@@ -56,11 +56,6 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
-    def checkpoint(self) -> Path:
-        """Weights of the final model."""
-        return self.path / "checkpoint.ckpt"
-
-    @property
     def predictions(self) -> Path:
         """Predictions on images that the predicting model had not seen, parquet."""
         return self.path / "predictions.parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -115,3 +116,13 @@ def test_draws_are_unbiased_and_keep_lone_groups() -> None:
 def width(figure: object) -> float:
     low, high = getattr(figure, "low"), getattr(figure, "high")  # noqa: B009
     return float(high - low)
+
+
+def test_many_groups_do_not_fill_the_memory(random_table: MakeTable) -> None:
+    table = random_table(parts=4000, images=1)
+    tracemalloc.start()
+    bootstrap(table)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The weights of all draws together would take 64 MB, and as much again for drawing them.
+    assert peak < 100e6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def test_a_good_export_passes_and_says_how_good_it_is(bundle: Path, model: Model
     assert parity["verdicts"] >= 2
     assert 0 <= parity["largest_difference"] <= 1e-4 == parity["tolerance"]
     assert parity["changed_verdicts"] == 0
+    assert 0 < parity["largest_output_difference"] <= 1e-3 == parity["output_tolerance"]
 
 
 @pytest.mark.parametrize("fault", sorted(GRAPH_FAULTS))
@@ -124,6 +126,36 @@ def test_permuted_classes_are_refused(bundle: Path, model: Model) -> None:
     assert parity.changed_verdicts > 0
     _tamper(bundle, classes=(first, second, third.model_copy(update={"id": "stian"})))
     assert _parity(model, bundle, stage).largest_difference == float("inf")
+
+
+def test_an_index_of_other_classes_than_the_modules_is_refused(exported: Model, tmp_path: Path) -> None:
+    first, second, third = exported.contents.classes
+    contents = replace(exported.contents, classes=(second, first, third))
+    with pytest.raises(ParityError, match="does not answer like"):
+        write_bundle(tmp_path / "bundle", exported.exportable, contents, parity_images=exported.images)
+    assert not list(tmp_path.iterdir())
+
+
+def _other_output(name: str, factor: float) -> Callable[[onnx.GraphProto], None]:
+    """Multiply one output, the probabilities left as they are."""
+
+    def plant(graph: onnx.GraphProto) -> None:
+        for node in graph.node:
+            node.output[:] = [f"{name}_before" if one == name else one for one in node.output]
+        graph.initializer.append(numpy_helper.from_array(np.array(factor, np.float32), f"{name}_factor"))
+        graph.node.append(helper.make_node("Mul", [f"{name}_before", f"{name}_factor"], [name]))
+
+    return plant
+
+
+@pytest.mark.parametrize("name", ["embeddings", "heatmap"])
+def test_a_fault_beside_the_probabilities_is_refused(
+    name: str, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert name in model.exportable.outputs
+    use_graph(monkeypatch, _graph(model, _other_output(name, 1.01)))
+    with pytest.raises(ParityError, match="in other outputs"):
+        write_bundle(tmp_path / "bundle", model.exportable, model.contents, parity_images=model.images)
 
 
 def test_a_changed_verdict_is_refused_even_where_probabilities_agree(bundle: Path, model: Model) -> None:

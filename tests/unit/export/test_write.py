@@ -109,6 +109,7 @@ def test_a_refused_export_leaves_the_old_bundle(bundle: Path, exported: Model) -
         exported.exportable.embedding,
         "",
         lambda batch: {"probabilities": np.full((len(batch), 3), 1 / 3, np.float32)},
+        exported.contents.classes,
     )
     with pytest.raises(ParityError):
         write_bundle(bundle, other, exported.contents, parity_images=exported.images)

@@ -35,6 +35,16 @@ def test_a_time_is_shared_by_hand() -> None:
     assert budget.why == "100 s allow 6 of 50 epochs at 11.0 s"
 
 
+def test_folds_are_not_starved_while_the_final_fit_has_epochs() -> None:
+    budget = plan_epochs(
+        Speed(step=1.6, forward=0.4),
+        max_time=290.0, max_epochs=None, default_epochs=12, steps=20, val_steps=0, start=0.0,
+        folds=3, fold_share=0.15, fixed=72.0,
+    )  # fmt: skip
+    assert budget.fold >= 1
+    assert budget.final >= 1
+
+
 @given(
     step=st.floats(0.001, 20.0),
     forward=st.floats(0.001, 10.0),
@@ -71,6 +81,10 @@ def test_no_plan_exceeds_its_time(
     epoch = steps * step + val_steps * forward
     fold_epoch = steps * (smaller * step + forward / folds) if folds else 0.0
     needed = fixed + start * (1 + folds * smaller) + epoch * budget.final + folds * fold_epoch * budget.fold
+    if folds and not budget.fold:
+        # Nobody would know what epochs of the final fit are worth.
+        assert budget.final == 0
+        assert budget.why.endswith("the start is judged and shipped")
     if budget.final or budget.fold:
         assert needed <= max_time * 1.000001
     if folds == 0:

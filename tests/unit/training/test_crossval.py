@@ -113,3 +113,15 @@ def test_the_command_line_exports_it_again(
     shutil.rmtree(run / "fits" / "fold-1")
     assert main(["export", str(run)]) == 1
     assert "has not judged every fold yet" in capsys.readouterr().err
+
+
+def test_the_figures_of_the_page_are_those_of_thresholds_from_other_parts(by_folds: ByFolds) -> None:
+    metrics = by_folds.result.metrics
+    point = metrics["operating_point"]
+    assert point["judged"] == "cross-fitted"
+    for name in ("escape_rate", "overkill_rate", "review_share"):
+        assert (metrics[name], metrics[f"{name}_numerator"]) == (point[name], point[f"{name}_numerator"])
+    assert metrics["objective"]["verdict"] == point["verdict"]
+    manifest = load(by_folds.result.bundle).manifest
+    assert metrics["ece"] == pytest.approx(manifest.stage.calibration.ece_after)
+    assert metrics["nll"] == pytest.approx(manifest.stage.calibration.nll_after)

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ import yaml
 from vision_ft.bundle.predictor import load
 from vision_ft.data.index import Index
 from vision_ft.data.split import SavedSplit
-from vision_ft.errors import TrainingError, UsageError
+from vision_ft.errors import RecipeError, TrainingError, UsageError
+from vision_ft.evaluation.judge import judge_bundle
 from vision_ft.evaluation.table import read_table
 from vision_ft.recipe import load_recipe
 from vision_ft.training import export, train
@@ -164,3 +166,49 @@ def test_a_start_that_failed_can_be_repeated_in_its_folder(make_recipe: MakeReci
     file.write_text("")
     with pytest.raises(UsageError, match="expected a folder, got a file"):
         train(make_recipe(), run=file)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"trainer__monitor": "macroF1"}, "Did you mean 'macro_f1'"),
+        ({"trainer__accelerator": "foo"}, "section trainer"),
+        ({"trainer__strategy": "ddpp"}, "section trainer"),
+        ({"trainer__devices": "two"}, "section trainer"),
+        ({"trainer__devices": 2}, "one device"),
+        ({"trainer__num_nodes": 2}, "one device"),
+    ],
+)
+def test_a_trainer_that_cannot_be_is_refused_before_anything_is_read(
+    change: dict[str, Any], says: str, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=says):
+        train(make_recipe(data__csv=str(tmp_path / "none.csv"), **change), run=tmp_path / "run")
+
+
+def test_too_little_time_for_anything_is_said(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="time for an epoch at least"):
+        train(make_recipe(trainer__max_time="1s", task__probe=False), run=tmp_path / "run")
+
+
+def test_without_a_test_split_the_validation_parts_are_not_passed_off_as_unseen(
+    make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe = make_recipe(
+        split__test=0.0, split__val=0.4, trainer__max_epochs=1, objective__max_escape_rate=0.3, objective__good=["good"]
+    )
+    result = train(recipe, run=tmp_path / "run")
+    assert result.metrics["origin"] == "validation"
+    assert result.metrics["seen_images"] == 0
+    page = (result.run / "report" / "report.html").read_text(encoding="utf-8")
+    assert "on its validation parts" in page
+    assert "No part was held back for a test" in page
+    assert "on parts that it has not seen" not in page
+    # What chose the epoch, the temperature and the thresholds counts as seen from now on.
+    index = Index.read(result.run / "index.parquet")
+    assert judge_bundle(result.bundle, index)["seen_images"] == len(index)
+
+
+def test_a_run_without_a_good_class_says_what_that_means(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    train(make_recipe(objective__good=[], trainer__max_epochs=1), run=tmp_path / "run")
+    assert "every confident answer passes" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")

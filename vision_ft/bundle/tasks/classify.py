@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -52,7 +52,7 @@ class ClassifyOptions(BaseModel):
     and mirrored where that is allowed, comes in addition."""
     transplant: float = Field(default=1.0, ge=0.0, le=1.0)
     """Where masks exist: probability that an augmented view of a defect shows it on a good part instead."""
-    probe_penalty: float | Literal["auto"] = "auto"
+    probe_penalty: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Penalty on the squared weights of the probe; auto: chosen by likelihood on groups left out."""
 
 

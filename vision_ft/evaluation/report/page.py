@@ -28,6 +28,11 @@ from vision_ft.evaluation.table import PredictionTable
 from vision_ft.evaluation.verdicts import judge_decisions
 
 REPORT = "report.html"
+_TITLES = {
+    "bundle": "on parts that it has not seen",
+    "validation": "on its validation parts",
+    "out-of-fold": "judged out of fold",
+}
 _VERDICTS = {
     "met": "The objective is met",
     "not met": "The objective is not met",
@@ -76,7 +81,7 @@ def write_report(
     environment.filters["unbroken"] = lambda text: str(text).replace(" %", "\u00a0%")
     page = environment.get_template("report.html.j2").render(
         style=Markup(style),
-        title=title or f"{manifest.name} on parts that it has not seen",
+        title=title or f"{manifest.name} {_TITLES[table.origin]}",
         **_objective(manifest, table, summary),
         **_figures(manifest, table, summary),
         **_mistakes(table, images, overlay, most_mistakes),
@@ -99,7 +104,7 @@ def write_report(
 
 def _objective(manifest: Manifest, table: PredictionTable, summary: Mapping[str, Any]) -> dict[str, Any]:
     objective = objective_of(manifest.objective)
-    set_here = summary.get("operating_point") if table.origin == "out-of-fold" else None
+    set_here = summary.get("operating_point") if table.origin != "bundle" else None
     if set_here:
         # Judged at the final thresholds, the parts that these were chosen on would flatter.
         verdict, findings = set_here["verdict"], tuple(set_here["findings"])

@@ -32,6 +32,16 @@ def unknowns(manifest: Manifest, table: PredictionTable, summary: Mapping[str, A
             "The predictions come from models of the folds, each trained without the parts that it judged; "
             "the shipped model was trained on all of them, and on these parts it cannot be judged."
         )
+        found.append(
+            "Whether fine-tuning is kept, and how strongly the linear probe is held back, were decided once on these "
+            "parts together: that choice flatters a little."
+        )
+        found.append("How many images would go to review for being unlike the training images is not counted here.")
+    if table.origin == "validation":
+        found.append(
+            "No part was held back for a test: these parts have chosen the epoch, the temperature and the thresholds. "
+            "Temperature and thresholds are cross-fitted here, the choice of the epoch flatters a little."
+        )
     found += _slices(summary)
     fit = manifest.stage.calibration
     if fit.fitted_on == "none":

@@ -73,7 +73,7 @@ class PooledClassifier(nn.Module):
     @torch.no_grad()
     def fit_standardisation(self, features: Tensor) -> None:
         """Set `mean` and `scale` from features that were pooled with the present ones, float [N, F]."""
-        raw = features / self.scale + self.mean
+        raw = features.to(self.mean.device) / self.scale + self.mean
         spread = raw.std(dim=0)
         self.mean.copy_(raw.mean(dim=0))
         # Features that hardly vary in training would otherwise be blown up on the first unusual part.

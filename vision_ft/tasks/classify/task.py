@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from vision_ft.backbones.contract import Backbone
 from vision_ft.bundle.classes import ClassInfo
+from vision_ft.bundle.threads import limit_cv2
 from vision_ft.data.index import Sample
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.augmentation import build_augmentation
@@ -30,7 +31,7 @@ from vision_ft.tasks.classify.probe import (
     seconds_per_view,
 )
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
-from vision_ft.tasks.images import PlacedImages
+from vision_ft.tasks.images import PlacedImages, PlacedStore
 from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed, sample_weights
 
 
@@ -39,23 +40,34 @@ class ClassifyTask:
 
     default_epochs = 12
 
+    monitors = ("accuracy", "balanced_accuracy", "macro_f1")
+
     def __init__(self) -> None:
         self._cache = FeatureCache()
+        self._images = PlacedStore()
 
     def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
         """Training and validation loaders; the images are cached by this call."""
         recipe = data.recipe
         variation = _variation(data)
-        train = _cached(data.train, data, recipe.data.cache_mb)
+        train = self._placed(data.train, data)
         weights = sample_weights(data.train) if recipe.task.imbalance == "sampler" else None
         sampler = EpochSampler(len(train), seed=recipe.seed, weights=weights)
         loader = _loader(ClassifyDataset(train, data.classes, variation), sampler, data)
         if not data.val:
             return loader, None
-        room = recipe.data.cache_mb - train.cached * data.spec.height * data.spec.width * 3 // 2**20
-        val = _cached(data.val, data, max(0, room))
+        val = self._placed(data.val, data)
         ordered: list[Draw] = [(row, 0) for row in range(len(val))]
         return loader, _loader(ClassifyDataset(val, data.classes, None), ordered, data)
+
+    def can_ship_start(self, recipe: Recipe) -> bool:
+        """The probe's classifier is; without a probe all classes are alike at first."""
+        return recipe.task.probe
+
+    def _placed(self, samples: Sequence[Sample], data: FitData) -> PlacedImages:
+        images = PlacedImages(samples, data.spec, cache_mb=data.recipe.data.cache_mb, store=self._images)
+        images.load()
+        return images
 
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> ClassifyModule:
         """The module to be trained for `steps` steps, its backbone frozen as the recipe says."""
@@ -142,7 +154,7 @@ class ClassifyTask:
     def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
         """Pooled features of the pretrained backbone, float32 [N, F]."""
         network = _network(data, backbone, 0.0)
-        images = _cached(samples, data, data.recipe.data.cache_mb)
+        images = self._placed(samples, data)
         dataset = ClassifyDataset(images, data.classes, None)
         device = next(backbone.parameters()).device
         every = [(row, 0) for row in range(len(dataset))]
@@ -157,10 +169,12 @@ class ClassifyTask:
         @torch.no_grad()
         def reference(batch: Tensor) -> Outputs:
             logits = module(batch.to(module.device)).float().cpu()
-            return {"probabilities": (logits / temperature).softmax(dim=1).numpy()}
+            further = dict(zip(graph.outputs, graph.cpu()(batch.cpu()), strict=True))
+            answer = {name: value.numpy() for name, value in further.items()}
+            return {**answer, "probabilities": (logits / temperature).softmax(dim=1).numpy()}
 
         reason = "" if heatmap else "turned off in the recipe"
-        return Exportable(graph, graph.outputs, module.network.width, reason, reference)
+        return Exportable(graph, graph.outputs, module.network.width, reason, reference, module.classes)
 
     def prior(self, recipe: Recipe, samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> dict[str, float]:
         """Even over the classes where they were drawn evenly, else the training shares."""
@@ -198,12 +212,6 @@ def _network(data: FitData, backbone: Backbone, dropout: float) -> PooledClassif
     )
 
 
-def _cached(samples: Sequence[Sample], data: FitData, cache_mb: int) -> PlacedImages:
-    images = PlacedImages(samples, data.spec, cache_mb=cache_mb)
-    images.load()
-    return images
-
-
 def _loader(dataset: ClassifyDataset, sampler: Any, data: FitData) -> DataLoader[Any]:
     return DataLoader(
         dataset,
@@ -212,4 +220,10 @@ def _loader(dataset: ClassifyDataset, sampler: Any, data: FitData) -> DataLoader
         num_workers=data.workers,
         persistent_workers=data.workers > 0,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_one_core if data.workers else None,
     )
+
+
+def _one_core(_: int) -> None:
+    """Loader processes share the cores already; each of them would use all for every image."""
+    limit_cv2(1)

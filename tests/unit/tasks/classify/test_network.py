@@ -135,3 +135,10 @@ def test_the_graph_divides_by_the_temperature_and_gives_unit_embeddings() -> Non
     assert heatmap.shape == (3, 3, 6, 6)
     assert len(bare) == 2
     torch.testing.assert_close(bare[0], logits.softmax(dim=1))
+
+
+def test_features_and_network_may_lie_on_different_devices() -> None:
+    """Features are kept on the CPU and the network lies on the GPU; `meta` is a device that every machine has."""
+    network = PooledClassifier(_Grids((3, 4), (2, 2)), 3, taps=2, statistics=("max",), dropout=0.0).to("meta")
+    network.fit_standardisation(torch.rand(8, network.width))
+    assert network.mean.device.type == "meta"
