@@ -109,7 +109,7 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
 def interruptible(folder: Path | None = None) -> Iterator[None]:
     """Lightning turns Ctrl-C into an exit and switches SIGINT off; this makes an `Interrupted` of it.
 
-    Running out of the GPU's memory becomes a `TrainingError`.
+    What Lightning finds out this late, and running out of the GPU's memory, become a `TrainingError`.
     """
     try:
         yield
@@ -117,6 +117,8 @@ def interruptible(folder: Path | None = None) -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
         raise Interrupted(_existing(folder) if folder is not None else None) from None
+    except MisconfigurationException as error:
+        raise TrainingError("The training cannot go on", got=str(error).splitlines()[0]) from error
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "The GPU's memory is too small for this recipe",
