@@ -48,6 +48,9 @@ class VisionFTError(Exception):
         if self.got:
             details.append(f"got {self.got}")
         text = self.subject + (f": {', '.join(details)}" if details else "")
+        if text.endswith("\n"):
+            # A list ends with its last line, and the remedy stands on one of its own.
+            return f"{text}{self.remedy}".rstrip()
         if not text.endswith((".", "!", "?")):
             text += "."
         return f"{text} {self.remedy}".rstrip()

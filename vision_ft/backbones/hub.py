@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import pickle
 import socket
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,8 @@ from vision_ft.errors import BackboneError, HubUnavailableError
 _PROBE_SECONDS = 5.0
 _SILENCE_SECONDS = 30.0
 _DISK = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+_LOCAL = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.EIO}
+_READERS = {"torch.serialization", "safetensors.torch"}
 _NETWORK_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3"}
 
 
@@ -34,7 +38,8 @@ def fetching(name: str, *, hub: bool) -> Iterator[None]:
 
     With `hub` (the Hugging Face hub), a hub that does not answer within seconds is not asked
     again and again: what its cache holds is still used. Raises `HubUnavailableError` where
-    the weights cannot be fetched, `BackboneError` where the hub answers that it has none.
+    the weights cannot be fetched, `BackboneError` where the hub answers that it has none, or
+    where what the cache holds is damaged.
     """
     patience = socket.getdefaulttimeout()
     offline = constants.HF_HUB_OFFLINE
@@ -52,6 +57,14 @@ def fetching(name: str, *, hub: bool) -> Iterator[None]:
             f"Backbone {name} cannot be fetched: the hub has no timm model of this name", remedy="Check the name."
         ) from error
     except Exception as error:
+        if is_damage(error) or _is_misfit(error):
+            cache = constants.HF_HUB_CACHE if hub else Path(torch.hub.get_dir()) / "checkpoints"
+            said = str(error).partition("\n")[0].split(". ")[0].strip(" .:")
+            raise BackboneError(
+                f"The pretrained weights of backbone {name} cannot be read from the cache {cache}",
+                got=f"{type(error).__name__}{f' ({said})' if said else ''}",
+                remedy="Delete the cached file, or give the weights by model.weights.",
+            ) from error
         if isinstance(error, OSError) and error.errno in _DISK:
             raise BackboneError(
                 f"The pretrained weights of backbone {name} cannot be stored",
@@ -83,6 +96,24 @@ def _answers() -> bool:
 
 def _is_network(error: BaseException) -> bool:
     return isinstance(error, OSError | HfHubHTTPError) or type(error).__module__.partition(".")[0] in _NETWORK_LIBRARIES
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error arose because a file of weights, once it was there, could not be read."""
+    # On damaged bytes the unpickler fails in every way there is, so the place tells more than the type.
+    frames = traceback.walk_tb(error.__traceback__)
+    return (
+        isinstance(error, pickle.UnpicklingError | EOFError)
+        or (isinstance(error, OSError) and error.errno in _LOCAL)
+        or any(frame.f_globals.get("__name__") in _READERS for frame, _ in frames)
+        or (error.__cause__ is not None and is_damage(error.__cause__))
+    )
+
+
+def _is_misfit(error: BaseException) -> bool:
+    """Whether a file was read, and its tensors are not those of the network."""
+    last = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1:]
+    return any(frame.f_code.co_name == "load_state_dict" for frame in last)
 
 
 def hub_file_digest(repository: str, filenames: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import nn
 
-from vision_ft.backbones.hub import fetching, hub_file_digest, url_file_digest
+from vision_ft.backbones.hub import fetching, hub_file_digest, is_damage, url_file_digest
 from vision_ft.backbones.names import unknown
 from vision_ft.backbones.origin import Origin, on_byte_scale
 from vision_ft.backbones.timm_backbone import TimmBackbone
@@ -81,8 +81,12 @@ def _from_hub(name: str, download: bool, input_size: tuple[int, int] | None) -> 
         try:
             model, config = _create(name, download, {})
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            if is_damage(error):
+                raise
             raise BackboneError(
-                f"{name} is no model that timm can build", got=str(error), remedy="Choose one of timm's on the hub."
+                f"{name} is no model that timm can build",
+                got=str(error).partition("\n")[0],
+                remedy="Choose one of timm's on the hub.",
             ) from error
     resize: Any = getattr(model, "set_input_size", None)
     if config.get("fixed_input_size") and input_size is not None and resize is not None:

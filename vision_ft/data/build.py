@@ -11,6 +11,7 @@ import pyarrow as pa
 from vision_ft.bundle.classes import ClassInfo
 from vision_ft.data.index import SCHEMA, SLICE, Index, Rejected
 from vision_ft.data.probe import Prober
+from vision_ft.data.union import Union
 from vision_ft.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -53,19 +54,24 @@ def build(
     prober: Prober | None = None,
     rejected: Sequence[Rejected] = (),
     notes: Sequence[str] = (),
-    grouping: str = "none",
+    grouping: str | None = None,
 ) -> Index:
     """Look at each row's file and make the index, sorted by path.
 
-    Without a part an image is its own part, without a group its part is its group. Files
-    that cannot be read, and images whose mask is of another size, are listed in `rejected`.
+    Without a part an image is its own part, without a group its part is its group. No group
+    cuts a part: groups that share one are one group. Files that cannot be read, and images
+    whose mask cannot be read or is of another size, are listed in `rejected`.
+
+    `grouping` says where the groups come from; None: `column` if each row has a part or a
+    group, else `none`, and the near-duplicates of the others are still to be found.
     """
     prober = prober or Prober()
     ordered = sorted(rows, key=lambda row: row.path)
     probes = prober.probe(root / row.path for row in ordered)
-    # Masks need their size alone, so they are looked at without a decode.
+    # Training decodes every mask, so a damaged one is to be told now; nothing else is asked of it.
     with_mask = [(row.path, root / row.mask) for row in ordered if row.mask]
-    masks = dict(zip([path for path, _ in with_mask], Prober().probe(mask for _, mask in with_mask), strict=True))
+    seen_masks = Prober(decode=True, measured=False).probe(mask for _, mask in with_mask)
+    masks = dict(zip([path for path, _ in with_mask], seen_masks, strict=True))
     left_out = list(rejected)
     kept: list[tuple[Row, str, int, int]] = []
     for row, seen in zip(ordered, probes, strict=True):
@@ -85,8 +91,26 @@ def build(
         classes=tuple(classes),
         rejected=tuple(left_out),
         notes=tuple(notes),
-        grouping=grouping,
+        grouping=grouping or _grouping([row for row, *_ in kept]),
     )
+
+
+def printable(path: str) -> str:
+    """Give a path as text that can be written down, whatever bytes its name is made of."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def named_in_utf8(paths: Iterable[str]) -> tuple[list[str], list[Rejected]]:
+    """Part paths whose names are text from those that no file of ours can hold."""
+    fine: list[str] = []
+    rejected: list[Rejected] = []
+    for path in paths:
+        shown = printable(path)
+        if shown == path:
+            fine.append(path)
+        else:
+            rejected.append(Rejected(shown, "its name is no UTF-8; rename it"))
+    return fine, rejected
 
 
 def is_image(path: Path) -> bool:
@@ -104,6 +128,24 @@ def raise_all(subject: str, errors: Sequence[str], *, remedy: str = "") -> None:
     raise DataError(f"{subject}: {number}\n{shown}{rest}\n", remedy=remedy)
 
 
+def _grouping(rows: Sequence[Row]) -> str:
+    return "column" if rows and all(row.part or row.group for row in rows) else "none"
+
+
+def _groups(rows: Sequence[Row], parts: Sequence[str]) -> list[str]:
+    """Give each row its group, grown until no part lies in two; a given name goes before that of a part."""
+    given = [row.group or part for row, part in zip(rows, parts, strict=True)]
+    joined = Union(len(rows))
+    joined.join_equal(given)
+    joined.join_equal(parts)
+    ranked = [(group in (part, row.path), group) for row, part, group in zip(rows, parts, given, strict=True)]
+    least: dict[int, tuple[bool, str]] = {}
+    labels = joined.labels().tolist()
+    for label, name in zip(labels, ranked, strict=True):
+        least[label] = min(name, least.get(label, name))
+    return [least[label][1] for label in labels]
+
+
 def _table(kept: Sequence[tuple[Row, str, int, int]]) -> pa.Table:
     rows = [row for row, *_ in kept]
     parts = [row.part or row.path for row in rows]
@@ -111,7 +153,7 @@ def _table(kept: Sequence[tuple[Row, str, int, int]]) -> pa.Table:
         "path": [row.path for row in rows],
         "targets": [list(row.targets) for row in rows],
         "part": list(parts),
-        "group": [row.group or part for row, part in zip(rows, parts, strict=True)],
+        "group": list(_groups(rows, parts)),
         "split": [row.split for row in rows],
         "digest": [digest for _, digest, _, _ in kept],
         "width": [width for _, _, width, _ in kept],

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from vision_ft.data.build import Row, build, is_image, raise_all
+from vision_ft.data.build import Row, build, is_image, named_in_utf8, raise_all
 from vision_ft.data.cards import Card, CsvTarget, FolderMask, FolderTarget, RegexTarget
 from vision_ft.data.formats import table
-from vision_ft.data.grouping import keys
-from vision_ft.data.index import Index
+from vision_ft.data.grouping import PartRule, keys
+from vision_ft.data.index import Index, Rejected
 from vision_ft.data.probe import Prober
 from vision_ft.errors import DataError
 
@@ -23,8 +23,10 @@ def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
     """Read the images below `root` that the card speaks of.
 
     The index has all classes of the card, in its order, whether or not the root has images
-    of each. Raises DataError when the card is of a task that is not read here, when nothing
-    matches its image glob, and for each image whose class the card does not list.
+    of each. What the card does not say of parts and groups, its table's own columns say;
+    where neither does, the groups are still to be found. Raises DataError when the card is
+    of a task that is not read here, when its image glob is none or matches nothing, and for
+    each image whose class the card does not list.
     """
     if card.task not in TASKS or card.layout == "voc":
         raise DataError(
@@ -34,12 +36,13 @@ def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
         )
     if not root.is_dir():
         raise DataError(f"{root} is no folder", expected=f"the folder that the data card {card.name!r} describes")
-    rows = _from_table(card, root) if isinstance(card.target, CsvTarget) else _from_names(card, root)
+    rows, rejected = _from_table(card, root) if isinstance(card.target, CsvTarget) else _from_names(card, root)
     if not rows:
         raise DataError(
             f"The data card {card.name!r} finds no image below {root}",
             expected=f"files that match {card.images!r}",
-            remedy="Give the folder that the pattern starts from.",
+            got=f"{rejected[0].path}: {rejected[0].reason}" if rejected else "",
+            remedy="" if rejected else "Give the folder that the pattern starts from.",
         )
     known = {one.id for one in card.classes}
     raise_all(
@@ -47,12 +50,21 @@ def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
         [f"{row.path}: class {one!r} is not in the card" for row in rows for one in row.targets if one not in known],
         remedy="Add the class to the card, or narrow its image glob.",
     )
-    return build(root, _complete(card, root, rows), card.classes, prober=prober, grouping="card")
+    # That the group is the part says nothing where the part is left open.
+    grouped = card.part is not None or not isinstance(card.group, PartRule | None)
+    return build(
+        root,
+        _complete(card, root, rows),
+        card.classes,
+        prober=prober,
+        rejected=rejected,
+        grouping="card" if grouped else None,
+    )
 
 
-def _from_names(card: Card, root: Path) -> list[Row]:
-    found = sorted(path for path in root.glob(card.images) if path.is_file() and is_image(path))
-    paths = [path.relative_to(root).as_posix() for path in found]
+def _from_names(card: Card, root: Path) -> tuple[list[Row], list[Rejected]]:
+    found = sorted(path for path in _glob(card, root) if path.is_file() and is_image(path))
+    paths, rejected = named_in_utf8(path.relative_to(root).as_posix() for path in found)
     rows: list[Row] = []
     errors: list[str] = []
     for path in paths:
@@ -62,7 +74,20 @@ def _from_names(card: Card, root: Path) -> list[Row]:
         else:
             rows.append(Row(path, (target,)))
     raise_all(f"Data card {card.name!r}, {root}", errors, remedy="Correct the card's target rule or image glob.")
-    return rows
+    return rows, rejected
+
+
+def _glob(card: Card, root: Path) -> list[Path]:
+    try:
+        if ".." in PurePosixPath(card.images).parts:
+            raise ValueError("'..' leads out of the root")
+        return list(root.glob(card.images))
+    except (ValueError, NotImplementedError) as error:  # which of the two, and for what, depends on Python's version
+        raise DataError(
+            f"Data card {card.name!r}: the key 'images' is no pattern for files below the root",
+            expected="a relative one such as */*.png or **/*.png",
+            got=f"{card.images!r} ({error})",
+        ) from error
 
 
 def _target(rule: FolderTarget | RegexTarget | CsvTarget, path: str) -> str | None:
@@ -75,19 +100,25 @@ def _target(rule: FolderTarget | RegexTarget | CsvTarget, path: str) -> str | No
     return None
 
 
-def _from_table(card: Card, root: Path) -> list[Row]:
+def _from_table(card: Card, root: Path) -> tuple[list[Row], list[Rejected]]:
     assert isinstance(card.target, CsvTarget)
-    return list(table.parse_file(root / card.target.file, root=root).rows)
+    return list(table.parse_file(root / card.target.file, root=root).rows), []
 
 
 def _complete(card: Card, root: Path, rows: Sequence[Row]) -> list[Row]:
-    """Add part, group, slices and mask to the rows."""
+    """Add what the card says of part, group, slices and mask to the rows."""
     paths = [row.path for row in rows]
     firsts = [row.targets[0] for row in rows]
     columns = _columns(rows)
     listed = _slice_table(card, root)
-    parts = keys(card.part, paths, firsts, columns=columns)
-    groups = keys(card.group, paths, firsts, parts=parts, columns=columns)
+    parts = [row.part for row in rows] if card.part is None else keys(card.part, paths, firsts, columns=columns)
+    own = [part or path for part, path in zip(parts, paths, strict=True)]
+    groups: Sequence[str | None] = [row.group for row in rows]
+    if isinstance(card.group, PartRule):
+        # `build` does so by itself, and tells the parts that are named from those that are not.
+        groups = [None] * len(rows)
+    elif card.group is not None:
+        groups = keys(card.group, paths, firsts, parts=own, columns=columns)
     return [
         replace(
             row,

@@ -16,8 +16,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vision_ft.bundle.classes import ClassInfo
-from vision_ft.data.grouping import GroupRule, KeyRule, NoneRule, PartRule, Pattern, Where
+from vision_ft.data.grouping import GroupRule, KeyRule, Pattern, Where
 from vision_ft.errors import DataError, UsageError
+from vision_ft.recipe.yaml_text import read_yaml
 
 SCHEMA_VERSION = 1
 PACKAGED = "cards_yaml"
@@ -88,8 +89,10 @@ class Card(_Closed):
     images: str
     target: TargetRule
     classes: tuple[ClassInfo, ...] = Field(min_length=1)
-    part: KeyRule = NoneRule(rule="none")
-    group: GroupRule = PartRule(rule="part")
+    part: KeyRule | None = None
+    """What is decided together; None: the table's own column `part`, or else each image."""
+    group: GroupRule | None = None
+    """What must not straddle a split; None: the table's own column `group`, or else the part."""
     slices: dict[str, SliceRule] = {}
     slice_table: str | None = None
     """A CSV (columns path, target and more) whose further columns become slices; it may be missing."""
@@ -139,13 +142,14 @@ def names() -> tuple[str, ...]:
 def read(path: Path) -> Card:
     """Read the card at `path`; raises DataError with one sentence that names file, key and rule."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The data card {path} cannot be read", got=_reason(error)) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
-        raise DataError(f"{path}{where} is no YAML", got=str(getattr(error, "problem", None) or error)) from error
+        got = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise DataError(f"{path}{where} is no YAML", got=got) from error
     if not isinstance(raw, dict):
         raise DataError(f"{path} is no data card", expected="keys such as name, task and classes")
     try:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vision_ft.bundle.classes import ClassInfo, check_classes
+from vision_ft.data.atomic import replacing
 from vision_ft.errors import DataError
 
 SPLITS = ("train", "val", "test", "quarantine")
@@ -84,7 +85,8 @@ class Index:
     """Labelled images as one table, their classes, and what was left out; `root` is made absolute.
 
     `grouping` says where the groups come from: `card`, `column`, `near-duplicates`, or `none`
-    (each image its own group). `notes` are sentences that the user should read.
+    (not said of every image; an image that nothing is said of is its own group). `notes` are
+    sentences that the user should read.
 
     Raises DataError when the table lacks a column, names a class that is not in `classes`,
     or lists a path twice.
@@ -235,8 +237,8 @@ class Index:
             "notes": list(self.notes),
             "grouping": self.grouping,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(self.table.replace_schema_metadata({_META_KEY: json.dumps(meta).encode()}), path)
+        with replacing(path) as file:
+            pq.write_table(self.table.replace_schema_metadata({_META_KEY: json.dumps(meta).encode()}), file)
 
     @classmethod
     def read(cls, path: Path, *, root: Path | None = None) -> Index:

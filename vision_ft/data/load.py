@@ -14,7 +14,7 @@ from vision_ft.data.duplicates import Embed
 from vision_ft.data.formats import table
 from vision_ft.data.index import Index
 from vision_ft.data.probe import Prober
-from vision_ft.errors import UsageError
+from vision_ft.errors import DataError, UsageError
 
 
 def load_index(
@@ -34,11 +34,12 @@ def load_index(
     Every image is decoded once to see that it can be used; what cannot be is raised as one
     DataError that lists it all, or with `on_error` "skip" listed in the index's `rejected`.
     `good` names the classes of good parts (a card's own declaration is replaced). Where
-    neither a card nor a group column says what belongs together, near-duplicates become
-    groups, and the index's notes say so; `embed` makes that search sharper.
-    `limit_per_class` keeps that many images of each class, drawn by `seed`.
+    neither a card nor a part or group in a table says of each image what it belongs to,
+    near-duplicates become groups, and the index's notes say so; `embed` makes that search
+    sharper. `limit_per_class` keeps that many images of each class, drawn by `seed`.
 
-    Raises UsageError when card and CSV are both given, or a good class does not exist.
+    Raises UsageError when card and CSV are both given, or a good class does not exist, and
+    DataError when no image is left.
     """
     if card is not None and csv is not None:
         raise UsageError("A data card and a CSV are both given", expected="one of them")
@@ -57,6 +58,12 @@ def load_index(
         )
     elif index.rejected:
         index = index.with_notes(f"{len(index.rejected)} images are left out; each is listed with its reason.")
+    if not len(index):
+        raise DataError(
+            f"No image below {root} can be used",
+            got="; ".join(f"{one.path}: {one.reason}" for one in index.rejected[:1]) or "no image",
+            remedy="Repair them, or name another folder.",
+        )
     if good is not None:
         index = with_good(index, good)
     if index.grouping == "none":
@@ -79,11 +86,10 @@ def with_good(index: Index, good: Sequence[str]) -> Index:
 
 def _grouped(index: Index, prober: Prober, embed: Embed | None) -> Index:
     found = duplicates.find(index, prober=prober, embed=embed)
+    lacking, alone = "No card or group column says which images show the same part", "each image"
+    if len(set(index.column("group"))) < len(index):
+        lacking, alone = "No card or group column says of every image which part it shows", "each of the others"
+    index = index.with_groups(found.groups, grouping="near-duplicates")
     if not found.merged_groups:
-        return index.with_groups(found.groups, grouping="near-duplicates").with_notes(
-            "No card or group column says which images show the same part, and none look alike: "
-            "each image is its own group."
-        )
-    return index.with_groups(found.groups, grouping="near-duplicates").with_notes(
-        "No card or group column says which images show the same part.", *found.sentences()
-    )
+        return index.with_notes(f"{lacking}, and none look alike: {alone} is its own group.")
+    return index.with_notes(f"{lacking}.", *found.sentences())

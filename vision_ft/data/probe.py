@@ -50,10 +50,12 @@ class Probe:
 class Prober:
     """Looks at files in a thread pool and remembers what it saw.
 
-    `decode` asks for the full decode of each image, which alone proves that it can be used.
+    `decode` asks for the full decode of each image, which alone proves that it can be used;
+    without `measured` that proof is all that the decode is for.
     """
 
     decode: bool = False
+    measured: bool = True
     threads: int | None = None
     seen: dict[Path, Probe] = field(default_factory=dict)
 
@@ -61,13 +63,25 @@ class Prober:
         """Look at each of `paths` (those not seen yet), in order."""
         wanted = list(paths)
         new = [path for path in dict.fromkeys(wanted) if path not in self.seen]
-        for path, found in zip(new, _in_threads(new, self.decode, self.threads), strict=True):
+        for path, found in zip(new, self._in_threads(new), strict=True):
             self.seen[path] = found
         return [self.seen[path] for path in wanted]
 
+    def _in_threads(self, paths: Sequence[Path]) -> list[Probe]:
+        def look(path: Path) -> Probe:
+            return probe_file(path, decode=self.decode, measured=self.measured)
 
-def probe_file(path: Path, *, decode: bool = False) -> Probe:
-    """Read `path` once: its SHA-256, its header and, with `decode`, all its pixels."""
+        if len(paths) < 2:
+            return [look(path) for path in paths]
+        with ThreadPoolExecutor(self.threads or cpu_budget()) as pool:
+            return list(pool.map(look, paths))
+
+
+def probe_file(path: Path, *, decode: bool = False, measured: bool = True) -> Probe:
+    """Read `path` once: its SHA-256, its header and, with `decode`, all its pixels.
+
+    Without `measured` the pixels are decoded and forgotten: no thumbnail, no quality.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -89,15 +103,10 @@ def probe_file(path: Path, *, decode: bool = False) -> Probe:
         image = decode_image(data)
     except ImageError as error:
         return replace(found, error=str(error).rstrip("."))
+    if not measured:
+        return found
     quality = measure(image)
     return replace(found, thumb=_thumb(image), brightness=quality.brightness, sharpness=quality.sharpness)
-
-
-def _in_threads(paths: Sequence[Path], decode: bool, threads: int | None) -> list[Probe]:
-    if len(paths) < 2:
-        return [probe_file(path, decode=decode) for path in paths]
-    with ThreadPoolExecutor(threads or cpu_budget()) as pool:
-        return list(pool.map(lambda path: probe_file(path, decode=decode), paths))
 
 
 def _thumb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

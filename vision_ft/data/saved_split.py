@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from vision_ft.data.atomic import replacing
 from vision_ft.data.index import SPLITS, Index
 from vision_ft.errors import SplitError
 
@@ -52,8 +54,8 @@ class SavedSplit:
             "groups": dict(sorted(self.groups.items())),
             "images": dict(sorted(self.images.items())),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        with replacing(path) as file:
+            file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> SavedSplit:
@@ -62,7 +64,7 @@ class SavedSplit:
             raw = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SplitError(f"The split {path} cannot be read", got=error.strerror or str(error)) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SplitError(f"The split {path} is no JSON", got=str(error)) from error
         return _checked(raw, path)
 
@@ -75,12 +77,15 @@ def _checked(raw: Any, path: Path) -> SavedSplit:
     if raw["schema"] != SCHEMA_VERSION:
         raise SplitError(f"The split {path} is of another schema", expected=str(SCHEMA_VERSION), got=str(raw["schema"]))
     groups, images = raw["groups"], raw["images"]
-    numbers = all(isinstance(raw[key], (int, float)) for key in ("seed", "test", "val"))
+    numbers = all(isinstance(raw[key], (int, float)) and isfinite(raw[key]) for key in ("seed", "test", "val"))
     if not isinstance(groups, dict) or not isinstance(images, dict) or not numbers:
         raise SplitError(f"The split {path} is damaged", expected="seed, test and val as numbers, the rest as objects")
     wrong = [f"{group}: {split}" for group, split in groups.items() if split not in SPLITS[:3]]
     if wrong:
         raise SplitError(f"The split {path} is damaged", expected="train, val or test for each group", got=wrong[0])
+    unnamed = [f"{digest}: {group}" for digest, group in images.items() if not isinstance(group, str)]
+    if unnamed:
+        raise SplitError(f"The split {path} is damaged", expected="the name of a group for each image", got=unnamed[0])
     lost = [digest for digest, group in images.items() if group not in groups]
     if lost:
         raise SplitError(f"The split {path} is damaged: image {lost[0]} is in a group that has no split")

@@ -40,13 +40,15 @@ def assign(
     Next come splits that the data have already (folders, a column), unless `given` is
     `ignore`; where these name no validation (or test) split, it is taken from their training
     groups. The rest is placed by hash of seed and group, stratified by each group's rarest
-    class. Groups that hold the same file are one group.
+    class. Groups that hold the same file, or share a part, are one group.
 
     An image that bridges two splits (its group has merged groups of both, or the same bytes
     are in both) gets the split `quarantine` and is listed in `rejected`: the new image where
     a new one bridges, or else the images of the less protected split (train before val
-    before test). Raises SplitError for impossible fractions, when more than half of the
-    training images would be quarantined, and when a group or file still is in two splits.
+    before test). An image that comes with the split `quarantine` stays there, whatever
+    `given` says, and links no groups. Raises SplitError for impossible fractions, when more
+    than half of the training images would be quarantined, and when a group, part or file
+    still is in two splits.
     """
     if min(test, val) < 0 or test + val >= 1:
         raise SplitError(
@@ -57,18 +59,22 @@ def assign(
     components = _components(index)
     claims = _claims(index, saved, keep=given == "keep")
     rows = _Rows(index, [one.split if one else None for one in claims])
-    missing = _missing(claims, test, val)
+    groups = index.column("group")
+    missing = () if _by_name(groups, saved) else _missing(claims, test, val)
     candidates: list[tuple[Candidate, list[int]]] = []
     strata = _strata(index, components)
-    groups = index.column("group")
     for name, at in components.items():
-        own = [claim for claim in (claims[row] for row in at) if claim]
-        splits = {claim.split for claim in own} or _by_name([groups[row] for row in at], saved)
+        own = {row: claim for row in at if (claim := claims[row])}
+        known = {row: claim for row, claim in own.items() if claim.saved}
+        named = set() if known else _by_name([groups[row] for row in at], saved)
+        # What the data say gives way to what is saved: of these images, or of a group of their name.
+        own = known or ({} if named else own)
+        splits = {claim.split for claim in own.values()} or named
         if len(splits) > 1:
-            rows.bridge(at, claims)
+            rows.bridge(at, own, splits)
             continue
-        candidate = Candidate(min((claim.group for claim in own), default=name), strata[name])
-        if splits == {"train"} and missing and not any(claim.saved for claim in own):
+        candidate = Candidate(min((claim.group for claim in own.values()), default=name), strata[name])
+        if splits == {"train"} and missing:
             candidate.allowed = frozenset(("train", *missing))
         elif splits:
             candidate.split, candidate.fixed = next(iter(splits)), True
@@ -82,8 +88,8 @@ def assign(
 
 
 def check(index: Index) -> None:
-    """Raise SplitError when a group, or a file's bytes, is in two splits; quarantine does not count."""
-    for column, what in (("group", "Group"), ("digest", "Image")):
+    """Raise SplitError when a group, a part, or a file's bytes, is in two splits; quarantine does not count."""
+    for column, what in (("group", "Group"), ("part", "Part"), ("digest", "Image")):
         found: dict[str, dict[str, str]] = {}
         for value, split, path in zip(*(index.column(one) for one in (column, "split", "path")), strict=True):
             if split is not None and split != "quarantine":
@@ -95,7 +101,7 @@ def check(index: Index) -> None:
             more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             raise SplitError(
                 f"{what} {value[:24]!r} is in {where}{more}",
-                expected="each group and each image in one split",
+                expected="each group, part and image in one split",
                 remedy="Split anew by group, or correct the split column.",
             )
 
@@ -108,28 +114,41 @@ class _Rows:
         self._paths = index.column("path")
         self._claimed = claimed
         self._groups: list[str] = index.column("group")
+        self._parts: list[str] = index.column("part")
         self._splits: list[str | None] = [None] * len(index)
         self._rejected: list[Rejected] = []
+        for row, split in enumerate(index.column("split")):
+            if split == "quarantine":
+                self._quarantine(row, "it is marked so")
 
     def put(self, at: Iterable[int], split: str, group: str) -> None:
         for row in at:
             self._splits[row], self._groups[row] = split, group
 
-    def bridge(self, at: Sequence[int], claims: Sequence[_Claim | None]) -> None:
-        """Quarantine what makes one group of images of several splits, and keep the rest in place."""
-        own = {row: claim for row in at if (claim := claims[row])}
-        known = {row: claim for row, claim in own.items() if claim.saved} or own
-        names = " and ".join(sorted({claim.split for claim in own.values()}))
-        best = min((claim.split for claim in known.values()), key=_HELD_OUT.index, default="")
+    def bridge(self, at: Sequence[int], own: Mapping[int, _Claim], splits: Iterable[str]) -> None:
+        """Quarantine what makes one group of images of several `splits`, and keep the rest in place."""
+        names = " and ".join(sorted(splits))
         # Saved images were apart until an image that nobody had saved joined them.
-        newcomer = len(known) < len(at) and any(claim.saved for claim in known.values())
-        for row in at:
-            if row in known and (newcomer or known[row].split == best):
-                self.put([row], known[row].split, known[row].group)
-                continue
-            self._splits[row] = "quarantine"
-            why = f"its group joins images of {names}" if newcomer else f"its group is in {names} at once"
-            self._rejected.append(Rejected(self._paths[row], f"quarantined: {why}"))
+        newcomer = len(own) < len(at) and any(claim.saved for claim in own.values())
+        best: dict[str, str] = {}
+        for row, claim in own.items():
+            # ... unless they show one part, which is in two splits whoever joins.
+            among = self._parts[row] if newcomer else ""
+            best[among] = min(claim.split, best.get(among, claim.split), key=_HELD_OUT.index)
+        kept = [row for row in own if own[row].split == best[self._parts[row] if newcomer else ""]]
+        # Saved groups of one part are one group from now on, for the folds.
+        joined = Union(len(kept))
+        joined.join_equal([own[row].group for row in kept])
+        joined.join_equal([self._parts[row] for row in kept])
+        for row, name in zip(kept, joined.keys([own[row].group for row in kept]), strict=True):
+            self.put([row], own[row].split, name)
+        for row in sorted(set(at) - set(kept)):
+            fresh = newcomer and row not in own
+            self._quarantine(row, f"its group joins images of {names}" if fresh else f"its group is in {names} at once")
+
+    def _quarantine(self, row: int, why: str) -> None:
+        self._splits[row] = "quarantine"
+        self._rejected.append(Rejected(self._paths[row], f"quarantined: {why}"))
 
     def index(self) -> Index:
         trained = sum(split == "train" for split in self._claimed)
@@ -147,12 +166,14 @@ class _Rows:
 
 
 def _components(index: Index) -> dict[str, list[int]]:
-    """Rows by group; groups that hold the same file are one."""
-    joined = Union(len(index))
-    joined.join_equal(index.column("group"))
-    joined.join_equal(index.column("digest"))
+    """Rows by group, without those that are marked quarantine; groups that hold the same file or part are one."""
+    rows = [row for row, split in enumerate(index.column("split")) if split != "quarantine"]
+    columns = {name: index.column(name) for name in ("group", "part", "digest")}
+    joined = Union(len(rows))
+    for values in columns.values():
+        joined.join_equal([values[row] for row in rows])
     found: dict[str, list[int]] = {}
-    for row, name in enumerate(joined.keys(index.column("group"))):
+    for row, name in zip(rows, joined.keys([columns["group"][row] for row in rows]), strict=True):
         found.setdefault(name, []).append(row)
     return found
 
@@ -161,11 +182,17 @@ def _claims(index: Index, saved: SavedSplit | None, *, keep: bool) -> list[_Clai
     """Give what the saved split, or else the data themselves, say of each row."""
     columns = list(zip(*(index.column(one) for one in ("digest", "group", "split")), strict=True))
     # Of several files with the same saved bytes, the one in the saved group is the known one.
-    at_home = {digest for digest, group, _ in columns if saved and saved.images.get(digest) == group}
+    at_home = {
+        digest
+        for digest, group, split in columns
+        if saved and saved.images.get(digest) == group and split != "quarantine"
+    }
     claims: list[_Claim | None] = []
     for digest, group, split in columns:
         home = saved.images.get(digest) if saved else None
-        if saved and home is not None and (home == group or digest not in at_home):
+        if split == "quarantine":
+            claims.append(None)
+        elif saved and home is not None and (home == group or digest not in at_home):
             claims.append(_Claim(saved.groups[home], home, True))
         elif keep and split in _HELD_OUT and home is None:
             claims.append(_Claim(split, group, False))

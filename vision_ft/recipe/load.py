@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,9 @@ def load_recipe(path: Path | str | None = None, overrides: Mapping[str, Any] | N
     if _names_preset(overrides or {}) and isinstance(content.get("augment"), Mapping):
         # A resolved recipe lists what its preset filled in; another preset replaces that.
         content["augment"] = own_values(content["augment"])
+    sections = {key.rpartition(".")[0] for key in valid_keys()}
     for key, value in (overrides or {}).items():
-        _lay(content, key.split("."), value)
+        _lay(content, str(key).split("."), value, sections)
     return validate(content, where=str(path) if path is not None else "the recipe")
 
 
@@ -116,7 +117,8 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
-        raise RecipeError(f"recipe {path}{line}", expected="YAML", got=str(getattr(error, "problem", error))) from None
+        got = " ".join(str(getattr(error, "problem", error)).split())
+        raise RecipeError(f"recipe {path}{line}", expected="YAML", got=got) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -126,10 +128,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _names_preset(overrides: Mapping[str, Any]) -> bool:
     augment = overrides.get("augment")
-    return "augment.preset" in overrides or isinstance(augment, str) or "preset" in (augment or {})
+    named = "preset" in augment if isinstance(augment, Mapping) else isinstance(augment, str)
+    return named or "augment.preset" in overrides
 
 
-def _lay(content: dict[str, Any], keys: list[str], value: Any) -> None:
+def _lay(content: dict[str, Any], keys: list[str], value: Any, sections: Set[str], above: str = "") -> None:
+    """Lay a value over `content`, which is what stands in the section `above`."""
     head, *rest = keys
     if isinstance(value, str) and not rest and head in BARE_SECTIONS:
         rest = [BARE_SECTIONS[head]]
@@ -138,12 +142,14 @@ def _lay(content: dict[str, Any], keys: list[str], value: Any) -> None:
         if isinstance(below, str) and head in BARE_SECTIONS:
             below = {BARE_SECTIONS[head]: below}
         if below is not None and not isinstance(below, Mapping):
-            return  # no section: what stands there will be told
+            if above + head in sections:
+                return  # no section, where one is expected: what stands there will be told
+            below = None  # a section, where none is expected: what is laid over it will be told
         content[head] = dict(below or {})
-        _lay(content[head], rest, value)
+        _lay(content[head], rest, value, sections, f"{above}{head}.")
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            _lay(content, [head, *str(key).split(".")], inner)
+            _lay(content, [head, *str(key).split(".")], inner, sections, above)
         content.setdefault(head, {})
     else:
         content[head] = value
@@ -218,5 +224,8 @@ def _expected(problem: ErrorDetails) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, circles, numbers and depths without end
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."

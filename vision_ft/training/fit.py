@@ -319,6 +319,9 @@ def _loggers(recipe: Recipe, folder: Path) -> list[Logger] | bool:
             loggers.append(MLFlowLogger(experiment_name="vision-ft", run_name=folder.name))
         except ModuleNotFoundError as error:
             raise MissingExtraError(
-                "trainer.mlflow", expected="MLflow", got="not installed", remedy="Install the package mlflow into this environment."
+                "trainer.mlflow",
+                expected="MLflow",
+                got="not installed",
+                remedy="Install the package mlflow into this environment.",
             ) from error
     return loggers or False

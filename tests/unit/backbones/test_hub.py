@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Callable
@@ -110,6 +111,70 @@ def test_takes_torchvisions_weights_from_its_cache(caches: Path) -> None:
     assert torch.equal(backbone.state_dict()["model.features.0.0.weight"], model.state_dict()["features.0.0.weight"])
     assert backbone.info.weights.source == weights.url
     assert backbone.info.weights.sha256 == file_digest(path)
+
+
+def _bytes(content: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+_WHOLE = _bytes({"a": torch.zeros(3000)})
+_DAMAGE = {
+    "no weights at all": b"<html>Please log in</html>",
+    "nothing": b"",
+    "half a file": _WHOLE[: len(_WHOLE) // 2],
+    "a broken archive": b"PK\x03\x04" + bytes(100),
+    "no tensors": _bytes([1, 2]),
+    "another network": _WHOLE,
+}
+
+
+@pytest.mark.parametrize("damage", _DAMAGE)
+def test_damaged_weights_in_torchvisions_cache_are_one_sentence(caches: Path, damage: str) -> None:
+    path = caches / "torch" / "hub" / "checkpoints" / models.ResNet18_Weights.DEFAULT.url.rpartition("/")[2]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(_DAMAGE[damage])
+    with pytest.raises(BackboneError) as caught:
+        build_backbone("torchvision/resnet18")
+    said = str(caught.value)
+    assert f"weights of backbone torchvision/resnet18 cannot be read from the cache {path.parent}: got " in said
+    assert said.endswith("Delete the cached file, or give the weights by model.weights.")
+    assert "\n" not in said
+    assert not isinstance(caught.value, HubUnavailableError)
+
+
+def test_a_folder_in_place_of_the_cached_weights_is_not_blamed_on_the_network(caches: Path) -> None:
+    name = models.ResNet18_Weights.DEFAULT.url.rpartition("/")[2]
+    (caches / "torch" / "hub" / "checkpoints" / name).mkdir(parents=True)
+    with pytest.raises(BackboneError, match=r"cannot be read from the cache.*IsADirectoryError"):
+        build_backbone("torchvision/resnet18")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("test_resnet", "model.safetensors"),
+        ("hf_hub:timm/test_resnet.r160_in1k", "model.safetensors"),
+        ("hf_hub:timm/test_resnet.r160_in1k", "pytorch_model.bin"),
+    ],
+)
+@pytest.mark.parametrize("damage", ["no weights at all", "nothing", "half a file"])
+def test_damaged_weights_in_the_hubs_cache_are_one_sentence(caches: Path, name: str, file: str, damage: str) -> None:
+    model: Any = timm.create_model("test_resnet", pretrained=False)
+    folder = caches / "hub" / "models--timm--test_resnet.r160_in1k"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    files = folder / "snapshots" / ("0" * 40)
+    files.mkdir(parents=True)
+    config = {key: value for key, value in model.pretrained_cfg.items() if not key.startswith(("hf_hub", "tag"))}
+    (files / "config.json").write_text(json.dumps({"architecture": "test_resnet", "pretrained_cfg": config}))
+    (files / file).write_bytes(_DAMAGE[damage])
+    with pytest.raises(
+        BackboneError, match=r"cannot be read from the cache .*hub: got .*Delete the cached file"
+    ) as told:
+        build_backbone(name)
+    assert not isinstance(told.value, HubUnavailableError)
 
 
 def test_weights_that_exist_nowhere_need_no_hub_to_say_so() -> None:

@@ -38,7 +38,7 @@ def draw(tmp_path: Path) -> Draw:
 
 @pytest.fixture
 def make_index() -> MakeIndex:
-    """Make an index from (group, class) pairs, one image each; digests are made up."""
+    """Make an index from (group, class) pairs, one image each; digests are made up, a group is a part."""
 
     def make(
         images: Sequence[tuple[str, str]],
@@ -46,6 +46,7 @@ def make_index() -> MakeIndex:
         classes: Sequence[str] = (),
         digests: Sequence[str] = (),
         splits: Sequence[str | None] = (),
+        parts: Sequence[str] = (),
     ) -> Index:
         names = classes or sorted({one for _, targets in images for one in targets.split(";")})
         seen: dict[str, int] = {}
@@ -57,7 +58,7 @@ def make_index() -> MakeIndex:
         columns = {
             "path": paths,
             "targets": [target.split(";") for _, target in images],
-            "part": groups,
+            "part": list(parts) or groups,
             "group": groups,
             "split": list(splits) or [None] * len(images),
             "digest": list(digests) or [hashlib.sha256(path.encode()).hexdigest() for path in paths],

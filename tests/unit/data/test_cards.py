@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from vision_ft.data import carded, cards
 from vision_ft.data.cards import Card
+from vision_ft.data.index import Rejected
 from vision_ft.errors import DataError, UsageError, VisionFTError
 
 Draw = Callable[..., Path]
@@ -87,20 +89,65 @@ def test_a_wrong_card_is_one_sentence(tmp_path: Path, change: dict[str, Any], co
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"), [("a: [", "line 1 is no YAML"), ("- a", "is no data card"), ("", "is no data card")]
+    ("text", "complaint"),
+    [
+        ("a: [", "line 1 is no YAML"),
+        ("- a", "is no data card"),
+        ("", "is no data card"),
+        ("name: a\nname: b", "line 2 is no YAML: got the key name twice"),
+        ("classes: &c [*c]", "line 1 is no YAML: got an anchor inside itself"),
+        ("[" * 3000, "is no YAML: got more brackets within brackets than can be read"),
+        ("title: \0", "is no YAML: got unacceptable character"),
+    ],
 )
 def test_what_is_no_card_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=complaint) as caught:
         cards.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_looks_like_a_date_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    for date in ("2021-02-28", "2021-02-30"):
+        path.write_text(yaml.safe_dump(CARD) + f"citation: {date}\n")
+        assert cards.read(path).citation == date
+
+
+@pytest.mark.parametrize("pattern", ["", "/abs/*.png", "../*/*.png"])
+def test_a_glob_that_is_none_is_one_sentence(draw: Draw, tmp_path: Path, pattern: str) -> None:
+    draw("dent/a.png")
+    with pytest.raises(DataError, match=r"Data card 'mine': the key 'images' is no pattern") as caught:
+        carded.read(_card(images=pattern), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pattern", ["**.png", "a\0b/*.png"])
+def test_a_glob_that_some_pythons_read_is_never_a_traceback(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(DataError, match=r"the key 'images'|finds no image"):
+        carded.read(_card(images=pattern), tmp_path)
+
+
+def test_names_that_are_no_utf8_are_left_out_and_can_be_printed(draw: Draw, tmp_path: Path) -> None:
+    source = draw("dent/a.png").read_bytes()
+    odd = os.fsencode(tmp_path) + b"/dent/\xff.png"
+    try:
+        with open(odd, "wb") as file:
+            file.write(source)
+    except OSError:
+        pytest.skip("this file system keeps names that are text only")
+    rejected = (Rejected("dent/\\udcff.png", "its name is no UTF-8; rename it"),)
+    assert carded.read(_card(), tmp_path).rejected == rejected
+    (tmp_path / "dent/a.png").unlink()
+    with pytest.raises(DataError, match=r"finds no image.*got dent.*rename it"):
+        carded.read(_card(), tmp_path)
 
 
 def test_a_root_with_a_part_of_the_classes_has_all_class_ids(draw: Draw, tmp_path: Path) -> None:
     draw("dent/a.png")
     index = carded.read(_card(), tmp_path)
     assert index.class_ids == ("good", "dent")
-    assert index.grouping == "card"
     assert [(one.target, one.images) for one in index.counts()] == [("good", 0), ("dent", 1)]
 
 
@@ -141,6 +188,38 @@ def test_a_card_for_a_table_takes_parts_groups_and_slices_from_columns(draw: Dra
     assert index.column("slice.line") == ["west", "west", None]
     with pytest.raises(DataError, match="column 'tile'"):
         carded.read(card.model_copy(update={"group": _card(group={"rule": "column", "name": "tile"}).group}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rules", "parts", "groups", "grouping"),
+    [
+        # What the card leaves open, the table says.
+        ({}, ["p", "p", "q", "4.png"], ["g", "g", "h", "4.png"], "none"),
+        ({"group": {"rule": "part"}}, ["p", "p", "q", "4.png"], ["p", "p", "q", "4.png"], "none"),
+        ({"group": {"rule": "none"}}, ["p", "p", "q", "4.png"], ["1.png", "1.png", "3.png", "4.png"], "card"),
+        # What it says holds, also where it is that there is nothing to say.
+        ({"part": {"rule": "none"}}, ["1.png", "2.png", "3.png", "4.png"], ["g", "2.png", "h", "4.png"], "card"),
+        (
+            {"part": {"rule": "none"}, "group": {"rule": "part"}},
+            ["1.png", "2.png", "3.png", "4.png"],
+            ["1.png", "2.png", "3.png", "4.png"],
+            "card",
+        ),
+    ],
+)
+def test_a_table_s_own_parts_and_groups_hold_where_its_card_has_no_rule(
+    draw: Draw, tmp_path: Path, rules: dict[str, Any], parts: list[str], groups: list[str], grouping: str
+) -> None:
+    for number in range(1, 5):
+        draw(f"{number}.png", number)
+    (tmp_path / "labels.csv").write_text(
+        "path,target,part,group\n1.png,dent,p,g\n2.png,dent,p,\n3.png,good,q,h\n4.png,good,,\n"
+    )
+    card = _card(layout="table", target={"rule": "csv"}, **rules)
+    index = carded.read(card, tmp_path)
+    assert (index.column("part"), index.column("group"), index.grouping) == (parts, groups, grouping)
+    (tmp_path / "labels.csv").write_text("path,target,part\n1.png,dent,p\n2.png,dent,p\n")
+    assert carded.read(card, tmp_path).grouping == grouping.replace("none", "column")
 
 
 def test_magnetic_tile_rules(draw: Draw, tmp_path: Path) -> None:

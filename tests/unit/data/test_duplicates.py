@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -81,6 +82,70 @@ def test_one_fixture_under_one_camera_is_not_one_group() -> None:
     noise = rng.normal(0, 1, own.shape)
     thumbs = np.clip(fixture + own + noise + 128, 0, 255).astype(np.uint8)
     assert {tuple(pair) for pair in alike(thumbs, max_bits=64).tolist()} == {(2 * n, 2 * n + 1) for n in range(60)}
+
+
+def _one_fixture(own: NDArray[np.float64], noise: float = 2.0) -> NDArray[np.uint8]:
+    """Pictures of one strong pattern, on which `own` [N, 32, 32] and noise are laid."""
+    rng = np.random.default_rng(1)
+    thumbs = rng.normal(0, 60, (32, 32)) + own + rng.normal(0, noise, own.shape)
+    return np.clip(thumbs + 128, 0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("count", [3, 4, 12, 40, 49, 50])
+def test_a_few_images_of_one_fixture_are_not_one_group(count: int) -> None:
+    assert alike(_one_fixture(np.zeros((count, 32, 32)), 8.0), max_bits=64).tolist() == []
+
+
+@pytest.mark.parametrize("pairs", [2, 4, 6, 20, 24])
+def test_near_copies_are_found_among_a_few_images_of_one_fixture(pairs: int) -> None:
+    own = np.random.default_rng(0).normal(0, 8, (pairs, 32, 32)).repeat(2, axis=0)
+    assert alike(_one_fixture(own), max_bits=64).tolist() == [[2 * n, 2 * n + 1] for n in range(pairs)]
+
+
+def test_two_near_copies_are_found_beside_one_other_image() -> None:
+    own = np.random.default_rng(0).normal(0, 8, (2, 32, 32))[[0, 0, 1]]
+    assert alike(_one_fixture(own), max_bits=64).tolist() == [[0, 1]]
+
+
+def test_of_two_images_alone_what_they_share_counts() -> None:
+    assert alike(_one_fixture(np.zeros((2, 32, 32)))).tolist() == [[0, 1]]
+    assert alike(_thumbs(2)).tolist() == []
+
+
+def test_copies_of_one_thumbnail_are_alike_also_where_there_is_no_other() -> None:
+    pairs = alike(_thumbs(1).repeat(5, axis=0))
+    assert len(pairs) == 10
+
+
+def test_a_group_that_swallows_most_of_a_small_set_is_told(draw: Draw, tmp_path: Path) -> None:
+    for n in range(5):
+        draw(f"dent/{n}.png", n // 4, nudge=n)
+    found = duplicates.find(formats.read(tmp_path))
+    assert found.largest == 4
+    assert any(one.startswith("One group holds 4 of all 5 images.") for one in found.sentences())
+    for n in range(5, 8):
+        draw(f"dent/{n}.png", n)
+    fair = duplicates.find(formats.read(tmp_path))
+    assert (fair.largest, len(fair.groups)) == (4, 8)
+    assert not any("One group holds" in one for one in fair.sentences())
+
+
+def test_memory_does_not_grow_with_the_pairs_that_might_be_alike() -> None:
+    # All hashes are close, and nothing agrees: a gather of each pair would take 32 GB.
+    thumbs = _one_fixture(np.zeros((3000, 32, 32)), 8.0)
+    tracemalloc.start()
+    try:
+        assert alike(thumbs, max_bits=64).tolist() == []
+        assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_million_linked_pairs_are_joined_at_once() -> None:
+    left, right = np.triu_indices(1500, 1)
+    joined = Union(1501)
+    joined.join_pairs(np.stack([left, right], axis=1))
+    assert joined.labels().tolist() == [0] * 1500 + [1500]
 
 
 def test_the_hash_does_not_mind_light() -> None:

@@ -114,6 +114,24 @@ def test_survives_a_file(make_index: MakeIndex, tmp_path: Path) -> None:
     assert next(iter(moved.samples())).path.is_relative_to(tmp_path)
 
 
+def test_an_index_that_cannot_be_written_leaves_the_old_one_whole(
+    make_index: MakeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "index.parquet"
+    index = make_index([("p1", "a")])
+    index.write(path)
+
+    def full(table: pa.Table, file: Path) -> None:
+        Path(file).write_bytes(b"PAR1")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        make_index([("p2", "b")]).write(path)
+    assert Index.read(path) == index
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_refuses_files_that_are_no_index(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         Index.read(tmp_path / "none.parquet")

@@ -68,6 +68,49 @@ def test_damaged_images_are_all_named_or_skipped_by_choice(folder: Path) -> None
     assert "2 images are left out; each is listed with its reason." in index.notes
 
 
+def test_a_list_of_errors_ends_in_the_remedy_on_a_line_of_its_own(folder: Path) -> None:
+    (folder / "good/p0_0.png").write_text("no image")
+    with pytest.raises(DataError) as caught:
+        load_index(root=folder)
+    *_, last, remedy = str(caught.value).split("\n")
+    assert last.startswith("  good/p0_0.png: the data is no image")
+    assert remedy == "Remove or repair them, or skip them with data.on_error: skip."
+
+
+def test_where_no_image_is_left_that_is_the_error(folder: Path) -> None:
+    for path in folder.glob("*/*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"No image below .* can be used: got dent/p1_0.png: the file is empty"):
+        load_index(root=folder, on_error="skip")
+
+
+def test_a_group_column_that_says_little_leaves_the_rest_to_what_looks_alike(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "my.csv"
+    lines = [f"good/p{part}_{shot}.png,good,{'g' if part < 4 else ''}\n" for part in (0, 2, 4) for shot in (0, 1)]
+    table.write_text("path,target,group\n" + "".join(lines))
+    index = load_index(root=folder, csv=table)
+    assert index.column("group") == ["g", "g", "g", "g", "good/p4_0.png", "good/p4_0.png"]
+    assert index.grouping == "near-duplicates"
+    assert index.notes[0] == "No card or group column says of every image which part it shows."
+    assert "2 images look alike in 1 groups (the largest has 2)" in index.notes[1]
+    table.write_text("path,target,group\n" + "".join(lines[:5]))
+    assert load_index(root=folder, csv=table).notes[0].endswith("none look alike: each of the others is its own group.")
+
+
+def test_a_card_that_is_silent_on_parts_leaves_them_to_what_looks_alike(folder: Path, tmp_path: Path) -> None:
+    card = tmp_path / "mine.yaml"
+    text = (
+        "{schema: 1, name: mine, title: Mine, task: classify, layout: files, images: '*/*.png', licence: l, source: s, "
+        "target: {rule: folder}, classes: [{id: good, good: true}, {id: dent}]%s}"
+    )
+    card.write_text(text % "")
+    index = load_index(root=folder, card=card)
+    assert (index.grouping, len(set(index.column("group")))) == ("near-duplicates", 6)
+    card.write_text(text % ", part: {rule: none}")
+    index = load_index(root=folder, card=card)
+    assert (index.grouping, len(set(index.column("group")))) == ("card", 12)
+
+
 def test_the_limit_draws_from_what_is_usable(folder: Path) -> None:
     index = load_index(root=folder, limit_per_class=2, seed=1)
     assert [count.images for count in index.counts()] == [2, 2]

@@ -54,6 +54,14 @@ def test_only_a_decode_sees_that_a_file_ends_early(draw: Draw, tmp_path: Path) -
     assert "ends early" in probe_file(tmp_path / "a.png", decode=True).error
 
 
+def test_a_decode_can_be_for_proof_alone(draw: Draw) -> None:
+    path = draw("a.png")
+    seen = Prober(decode=True, measured=False).probe([path])[0]
+    assert (seen.error, seen.thumb) == ("", None)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert "ends early" in probe_file(path, decode=True, measured=False).error
+
+
 def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
     assert probe_file(tmp_path / "none.png").error == "no such file"
     assert "cannot be read" in probe_file(tmp_path).error

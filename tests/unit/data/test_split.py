@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -58,6 +60,40 @@ def test_new_images_and_groups_move_no_old_one(
     assert _splits(assign(grown.select(order), test=0.4, val=0.1, seed=seed + 1, saved=saved)) == _splits(after)
 
 
+NUMBER = st.integers(0, 5)
+ROWS = st.lists(
+    st.tuples(NUMBER, NUMBER, NUMBER, st.sampled_from([None, "train", "val", "test", "quarantine"])),
+    min_size=1,
+    max_size=14,
+)
+
+
+@within_fixture
+@given(old=ROWS, new=ROWS, given_splits=st.sampled_from(["keep", "ignore"]))
+def test_whatever_was_saved_and_however_groups_parts_and_copies_cross_nothing_leaks(
+    make_index: MakeIndex, old: Any, new: Any, given_splits: Literal["keep", "ignore"]
+) -> None:
+    def index(rows: Any) -> Index:
+        groups, parts, digests, splits = zip(*rows, strict=True)
+        images = [(f"g{group}", "x") for group in groups]
+        return make_index(images, parts=[f"p{one}" for one in parts], digests=[*map(str, digests)], splits=splits)
+
+    try:
+        saved = _save(assign(index(old), test=0.3, val=0.2, seed=0))
+        result = assign(index(new), test=0.3, val=0.2, seed=0, saved=saved, given=given_splits)
+    except SplitError as error:
+        assert "training images belong to groups" in str(error)  # noqa: PT017 - the one refusal that is right here
+        return
+    check(result)
+    places: dict[str, set[str]] = {}
+    for part, group, split in zip(*(result.column(one) for one in ("part", "group", "split")), strict=True):
+        if split != "quarantine":
+            places.setdefault(part, set()).add(group)
+    assert all(len(groups) == 1 for groups in places.values())
+    out = {path for path, split in _splits(result).items() if split == "quarantine"}
+    assert out == {one.path for one in result.rejected}
+
+
 def test_the_seed_decides_and_the_order_of_the_files_does_not(make_index: MakeIndex) -> None:
     index = make_index([(f"g{n}", "ab"[n % 2]) for n in range(60)])
     first = _splits(assign(index, test=0.2, val=0.2, seed=0))
@@ -103,7 +139,7 @@ def test_the_same_file_in_two_groups_makes_them_one(make_index: MakeIndex) -> No
 def test_an_image_that_joins_two_saved_groups_is_quarantined(make_index: MakeIndex) -> None:
     saved = SavedSplit(0, 0.2, 0.2, {"a": "train", "b": "test"}, {"1": "a", "2": "b"})
     # The three are one group now, because the newcomer (digest 3) links the two.
-    index = make_index([("a", "x"), ("a", "x"), ("a", "x")], digests=["1", "2", "3"])
+    index = make_index([("a", "x"), ("a", "x"), ("a", "x")], digests=["1", "2", "3"], parts=["p", "q", "r"])
     result = assign(index, test=0.2, val=0.2, seed=0, saved=saved)
     assert result.column("split") == ["train", "test", "quarantine"]
     assert result.column("group") == ["a", "b", "a"]
@@ -117,6 +153,69 @@ def test_a_copy_of_a_test_image_among_training_images_is_quarantined(make_index:
     index = make_index([("a", "x"), ("a", "x"), ("b", "x")], digests=["1", "2", "2"])
     result = assign(index, test=0.2, val=0.2, seed=0, saved=saved)
     assert result.column("split") == ["train", "quarantine", "test"]
+
+
+def test_saved_images_of_one_part_are_in_one_split_and_one_group_whoever_joins_them(make_index: MakeIndex) -> None:
+    # Saved when nobody knew of the parts: p lies in two splits, and s in two groups of one.
+    groups = {"a": "train", "b": "test", "c": "train", "d": "train"}
+    saved = SavedSplit(0, 0.2, 0.2, groups, {"1": "a", "2": "b", "3": "c", "4": "d"})
+    index = make_index(
+        [(group, "x") for group in "abcda"], digests=["1", "2", "3", "4", "5"], parts=["p", "p", "s", "s", "s"]
+    )
+    result = assign(index, test=0.2, val=0.2, seed=0, saved=saved)
+    assert result.column("split") == ["quarantine", "test", "train", "train", "quarantine"]
+    assert result.column("group")[2:4] == ["c", "c"]
+    assert [one.reason for one in result.rejected] == [
+        "quarantined: its group is in test and train at once",
+        "quarantined: its group joins images of test and train",
+    ]
+
+
+def test_the_same_part_in_two_groups_makes_them_one(make_index: MakeIndex) -> None:
+    for seed in range(5):
+        index = make_index([("a", "x"), ("b", "x"), ("b", "x")], parts=["p", "p", "q"])
+        result = assign(index, test=0.3, val=0.3, seed=seed)
+        assert len(set(result.column("split"))) == 1
+        assert set(result.column("group")) == {"a"}
+
+
+def test_a_new_image_of_a_saved_group_goes_there_whatever_the_data_say(make_index: MakeIndex) -> None:
+    saved = SavedSplit(0, 0.2, 0.2, {"g1": "test", "g2": "train"}, {"1": "g1", "2": "g2"})
+    new = make_index(
+        [("g1", "x"), ("g2", "x"), ("g3", "x")], digests=["7", "8", "9"], splits=["train", "test", "train"]
+    )
+    result = assign(new, test=0.3, val=0.3, seed=0, saved=saved)
+    assert result.column("split") == ["test", "train", "train"]
+    assert result.rejected == ()
+    # Whether the saved image itself is still there makes no difference.
+    both = make_index([("g1", "x"), ("g1", "x")], digests=["1", "7"], splits=["train", "train"])
+    assert assign(both, test=0.3, val=0.3, seed=0, saved=saved).column("split") == ["test", "test"]
+
+
+def test_new_images_that_join_two_saved_groups_are_told_their_splits(make_index: MakeIndex) -> None:
+    saved = SavedSplit(0, 0.2, 0.2, {"g1": "test", "g2": "train"})
+    index = make_index([("g1", "x"), ("g2", "x"), ("g3", "x")], digests=["7", "7", "8"])
+    result = assign(index, test=0.0, val=0.0, seed=0, saved=saved)
+    assert result.column("split") == ["quarantine", "quarantine", "train"]
+    assert {one.reason for one in result.rejected} == {"quarantined: its group is in test and train at once"}
+
+
+@pytest.mark.parametrize("given", ["keep", "ignore"])
+def test_what_is_marked_quarantine_stays_out_and_is_listed(
+    make_index: MakeIndex, given: Literal["keep", "ignore"]
+) -> None:
+    # The first image is saved as a training image, and would join the two groups.
+    saved = SavedSplit(0, 0.0, 0.0, {"a": "train", "b": "test"}, {"1": "a", "2": "a", "3": "b"})
+    index = make_index(
+        [("a", "x"), ("a", "x"), ("b", "x")],
+        digests=["1", "2", "3"],
+        parts=["p", "q", "p"],
+        splits=["quarantine", None, None],
+    )
+    result = assign(index, test=0.0, val=0.0, seed=0, saved=saved, given=given)
+    assert result.column("split") == ["quarantine", "train", "test"]
+    assert result.rejected == (Rejected("x/a_1.png", "quarantined: it is marked so"),)
+    assert assign(result, test=0.0, val=0.0, seed=0, saved=saved).table.equals(result.table)
 
 
 def test_saved_groups_that_turn_out_to_be_one_leave_the_test_images_alone(make_index: MakeIndex) -> None:
@@ -157,7 +256,7 @@ def test_given_splits_that_leak_lose_the_training_side(make_index: MakeIndex) ->
 
 def test_a_split_by_image_is_refused(make_index: MakeIndex) -> None:
     images = [(f"g{n}", "x") for n in range(6) for _ in range(2)]
-    with pytest.raises(SplitError, match=r"6 of 6 training images.*ignore it"):
+    with pytest.raises(SplitError, match=r"6 of 6 training images.*--given ignore"):
         assign(make_index(images, splits=["train", "test"] * 6), test=0.2, val=0.0, seed=0)
 
 
@@ -165,6 +264,8 @@ def test_check_names_the_group_and_where_it_is(make_index: MakeIndex) -> None:
     images = [("a", "x"), ("a", "x"), ("b", "x")]
     with pytest.raises(SplitError, match=r"Group 'a' is in train \(x/a_1.png\) and test"):
         check(make_index(images, splits=["train", "test", "val"]))
+    with pytest.raises(SplitError, match=r"Part 'p' is in train \(x/a_1.png\) and val"):
+        check(make_index(images, parts=["p", "q", "p"], splits=["train", "train", "val"]))
     with pytest.raises(SplitError, match="Image '1' is in"):
         check(make_index(images, digests=["1", "2", "1"], splits=["train", "train", "val"]))
     check(make_index(images, splits=["train", "quarantine", None]))
@@ -185,6 +286,42 @@ def test_the_saved_split_survives_a_file_and_remembers_what_is_gone(make_index: 
     assert later == saved
 
 
+def test_a_split_that_cannot_be_written_leaves_the_old_one_whole(
+    make_index: MakeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "split.json"
+    saved = _save(assign(make_index([("a", "x"), ("b", "x")]), test=0.5, val=0.0, seed=0))
+    saved.write(path)
+    path.chmod(0o640)
+    saved.write(path)
+    assert path.stat().st_mode & 0o777 == 0o640
+    write = Path.write_text
+
+    def full(self: Path, data: str, **keywords: Any) -> int:
+        write(self, data[: len(data) // 2], **keywords)
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        SavedSplit(1, 0.1, 0.1).write(path)
+    assert caught.value.filename == str(path)
+    assert SavedSplit.read(path) == saved
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_split_is_written_through_a_link_and_to_what_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "split.json").symlink_to(tmp_path / "shared/split.json")
+    SavedSplit(1, 0.1, 0.1).write(tmp_path / "split.json")
+    assert (tmp_path / "split.json").is_symlink()
+    assert SavedSplit.read(tmp_path / "shared/split.json").seed == 1
+    source, goal = os.pipe()
+    SavedSplit(1, 0.1, 0.1).write(Path(f"/dev/fd/{goal}"))
+    os.close(goal)
+    with os.fdopen(source, encoding="utf-8") as pipe:
+        assert '"seed": 1' in pipe.read()
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -196,6 +333,9 @@ def test_the_saved_split_survives_a_file_and_remembers_what_is_gone(make_index: 
         ('{"schema": 1, "seed": 0, "test": 0, "val": 0, "groups": {"a": "dev"}, "images": {}}', "got a: dev"),
         ('{"schema": 1, "seed": 0, "test": 0, "val": 0, "groups": {}, "images": {"1": "a"}}', "no split"),
         ('{"schema": 1, "seed": "x", "test": 0, "val": 0, "groups": {}, "images": {}}', "damaged"),
+        ('{"schema": 1, "seed": NaN, "test": 0, "val": 0, "groups": {}, "images": {}}', "damaged"),
+        ('{"schema": 1, "seed": 0, "test": 0, "val": 0, "groups": {}, "images": {"a": ["x"]}}', "got a: \\['x'\\]"),
+        ("[" * 100_000, "no JSON"),
     ],
 )
 def test_refuses_what_is_no_saved_split(tmp_path: Path, text: str, complaint: str) -> None:

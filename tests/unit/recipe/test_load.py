@@ -49,6 +49,19 @@ def test_a_bare_task_laid_over_a_section_keeps_its_options(tmp_path: Path) -> No
     assert load_recipe(_write(tmp_path, "task: {taps: 2}\n"), {"task": "classify"}).task.taps == 2
 
 
+@pytest.mark.parametrize("name", ["2024-05-01", "2024-31-12", "2024-05-01 12:00:00"])
+def test_what_looks_like_a_date_is_a_name(tmp_path: Path, name: str) -> None:
+    recipe = load_recipe(_write(tmp_path, f"data: {{root: {name}}}\n"))
+    assert recipe.data.root == Path(name)
+    dump_recipe(recipe, tmp_path / "again.yaml")
+    assert load_recipe(tmp_path / "again.yaml") == recipe
+
+
+def test_an_anchor_may_be_used_again(tmp_path: Path) -> None:
+    file = _write(tmp_path, "input: {height: &side 96, width: *side}\naugment: {scale: &s [0.9, 1.1]}\n")
+    assert (load_recipe(file).input.height, load_recipe(file).input.width) == (96, 96)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "trainer:\n", "task:\ndata:\n  # root: here\naugment:\n"])
 def test_what_is_left_empty_has_its_defaults(tmp_path: Path, text: str) -> None:
     assert load_recipe(_write(tmp_path, text)) == Recipe()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vision_ft.errors import RecipeError
 from vision_ft.recipe import load_recipe
+from vision_ft.recipe.yaml_text import read_yaml
 
 
 def _complaint(text: str, folder: Path, overrides: dict[str, Any] | None = None) -> str:
@@ -84,6 +89,12 @@ def test_a_recipe_cannot_make_objects(tmp_path: Path, tag: str) -> None:
         ("trainer: 5", "trainer: expected keys and values, got 5."),
         ("schema_version: 2", "schema_version: expected 1, got 2."),
         ("1: 2", "expected a key that is text"),
+        (
+            "trainer: {batch_size: {2024-01-01: 3}}",
+            'trainer.batch_size: expected a whole number, got {"2024-01-01": 3}',
+        ),
+        ("trainer: {batch_size: {!!timestamp 2024-01-01: 3}}", "expected a whole number, got a value of type dict."),
+        (f"seed: 0x{'f' * 5000}", "seed: expected a value less than 2147483648, got a value of type int."),
     ],
 )
 def test_a_wrong_value_says_what_is_expected(tmp_path: Path, text: str, says: str) -> None:
@@ -97,6 +108,31 @@ def test_several_mistakes_are_counted(tmp_path: Path) -> None:
 
 def test_a_value_that_is_no_section_is_not_hidden_by_an_override(tmp_path: Path) -> None:
     assert "trainer: expected keys and values" in _complaint("trainer: 5\n", tmp_path, {"trainer.max_epochs": 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "says"),
+    [
+        ("seed: 3", {"seed.x": 5}, 'seed: expected a whole number, got {"x": 5}.'),
+        ("seed: 3", {"seed": {"x": 5}}, 'seed: expected a whole number, got {"x": 5}.'),
+        ("objective: {good: [a]}", {"objective.good.x": 5}, 'objective.good: expected a list, got {"x": 5}.'),
+        ("augment: sign", {"augment.preset.x": 5}, "augment.preset: expected 'surface', 'sign', 'light' or 'none'"),
+        ("augment: sign", {"augment": 5}, "augment: expected keys and values, got 5."),
+        ("augment: {scale: [0.9, 1.1]}", {"augment": ["preset"]}, "augment: expected keys and values"),
+        ("input: {region: 5}", {"input.region.top": 0.1}, "input.region: expected keys and values, got 5."),
+    ],
+)
+def test_an_override_that_does_not_fit_is_not_lost(
+    tmp_path: Path, text: str, overrides: dict[str, Any], says: str
+) -> None:
+    assert says in _complaint(text, tmp_path, overrides)
+
+
+def test_circles_of_python_are_told_too() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(RecipeError, match=r"objective\.good: expected text, got a value of type list"):
+        load_recipe(None, {"objective.good": circle})
 
 
 def test_a_long_value_is_cut(tmp_path: Path) -> None:
@@ -113,10 +149,59 @@ def test_a_long_value_is_cut(tmp_path: Path) -> None:
         ("trainer: {max_epochs: 3}\ntrainer: {batch_size: 2}\n", "line 2: expected YAML, got the key trainer twice."),
         ("- 1\n- 2\n", "expected keys and values, got list."),
         ("just words\n", "expected keys and values, got str."),
+        ("objective: {good: &d [*d]}", "line 1: expected YAML, got an anchor inside itself."),
+        ("seed: 1\ninput: &a {<<: *a}", "line 2: expected YAML, got an anchor inside itself."),
+        (f"seed: {'[' * 3000}{']' * 3000}", "expected YAML, got more brackets within brackets than can be read."),
+        ("seed: !!int abc", "line 1: expected YAML, got a value that is no int."),
+        ("seed: !!timestamp 2024-31-12", "line 1: expected YAML, got a value that is no timestamp."),
+        ("seed: !!bool maybe", "line 1: expected YAML, got a value that is no bool."),
+        ("seed: !!map [1]", "line 1: expected YAML, got expected a mapping node"),
+        (f"seed: {'1' * 5000}", "line 1: expected YAML, got a value that is no int."),
+        ("seed: \0", "expected YAML, got unacceptable character #x0000"),
     ],
 )
 def test_what_is_no_recipe_at_all_is_said_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     assert says in _complaint(text, tmp_path)
+
+
+PIECES = [
+    "a",
+    ": ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "\n",
+    "  ",
+    "&a ",
+    "*a",
+    "<<: ",
+    "? ",
+    "'",
+    "0b_",
+    "2024-13-01",
+    "\0",
+]
+TAGS = [
+    "!!int ",
+    "!!float ",
+    "!!timestamp ",
+    "!!binary ",
+    "!!set ",
+    "!!omap ",
+    "!!pairs ",
+    "!!bool ",
+    "!!map ",
+    "!!seq ",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES + TAGS), max_size=12).map("".join) | st.text(max_size=30))
+def test_any_text_is_values_or_one_kind_of_error(text: str) -> None:
+    with contextlib.suppress(yaml.YAMLError):
+        read_yaml(text)
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from vision_ft.bundle.classes import ClassInfo
-from vision_ft.data.build import SPLIT_NAMES, Row, build, is_image
+from vision_ft.data.build import SPLIT_NAMES, Row, build, is_image, named_in_utf8, printable
 from vision_ft.data.index import Index, Rejected
 from vision_ft.data.probe import Prober
 from vision_ft.errors import DataError
@@ -28,14 +28,15 @@ def matches(root: Path) -> bool:
 def read(root: Path, *, prober: Prober | None = None) -> Index:
     """Read class folders; a class's id is its folder's name.
 
-    Images beside the class folders are listed in the index's `rejected`. Raises DataError
-    when there is no image in a class folder.
+    Images beside the class folders, and those whose names are no UTF-8, are listed in the
+    index's `rejected`. Raises DataError when there is no image in a class folder, or a
+    folder cannot be read.
     """
-    paths = list(walk(root))
+    paths, rejected = named_in_utf8(walk(root))
     base, masks = _base(paths)
     images, siblings = _siblings([path for path in paths if not (masks and path.startswith(f"{MASKS}/"))])
     split_folders = _split_folders(images, base)
-    rows, rejected = [], []
+    rows = []
     for path in images:
         folders = PurePosixPath(path).relative_to(base).parts[:-1]
         split = SPLIT_NAMES[folders[0].lower()] if folders and folders[0] in split_folders else None
@@ -49,7 +50,7 @@ def read(root: Path, *, prober: Prober | None = None) -> Index:
         raise DataError(
             f"{root} holds no class folders with images",
             expected="a folder for each class",
-            got=f"{len(rejected)} image{'s' * (len(rejected) != 1)} beside the folders" if rejected else "no image",
+            got=_instead(rejected),
             remedy="Sort the images into one folder a class, or give a CSV or a data card.",
         )
     notes = []
@@ -64,12 +65,13 @@ def read(root: Path, *, prober: Prober | None = None) -> Index:
 def walk(root: Path) -> Iterator[str]:
     """Give each image below `root` as a relative POSIX path, sorted folder by folder.
 
-    Hidden files and folders are left out; linked folders are followed, each once.
+    Hidden files and folders are left out; linked folders are followed, each once. Raises
+    DataError for a folder that cannot be read, for the images in it would be missing unsaid.
     """
     if not root.is_dir():
         raise DataError(f"{root} is no folder", expected="the folder that holds the images")
     visited: set[str] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable):
         real = os.path.realpath(folder)
         if real in visited:
             folders.clear()
@@ -80,6 +82,21 @@ def walk(root: Path) -> Iterator[str]:
         for name in sorted(files):
             if is_image(relative / name):
                 yield (relative / name).as_posix()
+
+
+def _unreadable(error: OSError) -> None:
+    raise DataError(
+        f"The folder {printable(str(error.filename))} cannot be read",
+        got=error.strerror or str(error),
+        remedy="Give this user the right to read it, or move it away.",
+    ) from error
+
+
+def _instead(rejected: Sequence[Rejected]) -> str:
+    beside = sum(one.reason == _NO_CLASS for one in rejected)
+    if beside:
+        return f"{beside} image{'s' * (beside != 1)} beside the folders"
+    return f"{rejected[0].path}: {rejected[0].reason}" if rejected else "no image"
 
 
 def _base(paths: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -1,7 +1,8 @@
 """A table of labels: CSV with `path`, `target`, and optionally `part`, `group`, `split`, `mask`.
 
 Every other column is a slice (camera, line, shift...). Several targets of one image are
-separated by `;`. The delimiter is the comma, or where the header has none, a tab or `;`.
+separated by `;`. An image whose split is `quarantine` is kept out of all others. The delimiter
+is the comma, or where the header has none, a tab or `;`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from vision_ft.bundle.classes import ClassInfo
+from vision_ft.data.atomic import replacing
 from vision_ft.data.build import SPLIT_NAMES, Row, build, is_image, raise_all
 from vision_ft.data.index import SLICE, Index, Rejected
 from vision_ft.data.probe import Prober
@@ -86,7 +88,6 @@ def read(path: Path, *, root: Path | None = None, prober: Prober | None = None) 
         classes,
         prober=prober,
         rejected=rejected,
-        grouping="column" if "group" in parsed.columns else "none",
     )
 
 
@@ -104,8 +105,7 @@ def write(index: Index, path: Path) -> None:
     columns = [targets if name == "target" else index.column(name) for name in KNOWN]
     columns += [index.column(SLICE + name) for name in index.slices]
     columns += [index.column(name) for name in RECOMPUTED]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(names)
         writer.writerows(zip(*columns, strict=True))
@@ -203,7 +203,7 @@ def _row(cells: dict[str, str], root: Path | None) -> Row:
         raise ValueError(f"{path} has no target")
     split = cells.get("split", "")
     if split and split.lower() not in SPLIT_NAMES:
-        raise ValueError(f"split {split!r} is unknown, expected train, val, test or nothing")
+        raise ValueError(f"split {split!r} is unknown, expected train, val, test, quarantine or nothing")
     mask = cells.get("mask", "")
     return Row(
         path=path,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +104,51 @@ def test_what_cannot_be_used_is_listed(draw: Draw, tmp_path: Path) -> None:
         Rejected("dent/empty.png", "the file is empty"),
         Rejected("dent/m.jpg", "its mask dent/m.png is 21x20, the image 20x20"),
     )
+
+
+def test_a_folder_that_cannot_be_read_is_named(draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw("dent/a.png")
+    draw("good/b.png")
+    scandir = os.scandir
+
+    def guarded(path: str) -> Any:
+        # Rights would not do: for the superuser there are none.
+        if str(path).endswith("good"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(DataError, match=r"folder .*/good cannot be read: got Permission denied"):
+        formats.read(tmp_path)
+
+
+def test_names_that_are_no_utf8_are_left_out_and_can_be_printed(draw: Draw, tmp_path: Path) -> None:
+    source = draw("dent/a.png").read_bytes()
+    try:
+        for name in (b"dent/\xff.png", b"gr\xfcn/b.png"):
+            os.makedirs(os.path.dirname(os.fsencode(tmp_path) + b"/" + name), exist_ok=True)
+            with open(os.fsencode(tmp_path) + b"/" + name, "wb") as file:
+                file.write(source)
+    except OSError:
+        pytest.skip("this file system keeps names that are text only")
+    index = folders.read(tmp_path)
+    assert index.column("path") == ["dent/a.png"]
+    assert index.class_ids == ("dent",)
+    why = "its name is no UTF-8; rename it"
+    assert index.rejected == (Rejected("dent/\\udcff.png", why), Rejected("gr\\udcfcn/b.png", why))
+    index.write(tmp_path / "index.parquet")
+    (tmp_path / "dent/a.png").unlink()
+    with pytest.raises(DataError, match=r"no class folders.*udcff.png: its name is no UTF-8"):
+        folders.read(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_damaged_mask_is_told(draw: Draw, tmp_path: Path, cut: int) -> None:
+    draw("dent/a.jpg")
+    mask = draw("dent/a.png")
+    mask.write_bytes(mask.read_bytes()[: mask.stat().st_size // cut])
+    rejected = "".join(one.reason for one in folders.read(tmp_path).rejected)
+    assert rejected[:41] == ("" if cut == 1 else "its mask dent/a.png: the image ends early")
 
 
 def test_a_root_without_class_folders_is_refused(draw: Draw, tmp_path: Path) -> None:

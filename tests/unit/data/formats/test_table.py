@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,73 @@ def test_reads_every_column(draw: Draw, tmp_path: Path) -> None:
     assert index.column("slice.camera") == ["left", None, "right"]
     assert [dict(sample.slices) for sample in index.samples()] == [{"camera": "left"}, {}, {"camera": "right"}]
     assert index.class_ids == ("dent", "good", "scratch")
-    assert index.grouping == "column"
+
+
+@pytest.mark.parametrize(
+    ("lines", "grouping"),
+    [
+        ("path,target\na.png,x\nb.png,x", "none"),
+        ("path,target,group\na.png,x,\nb.png,x,", "none"),
+        ("path,target,group\na.png,x,g\nb.png,x,", "none"),
+        ("path,target,group\na.png,x,g\nb.png,x,h", "column"),
+        ("path,target,part\na.png,x,p\nb.png,x,q", "column"),
+        ("path,target,part,group\na.png,x,p,\nb.png,x,,g", "column"),
+    ],
+)
+def test_groups_come_from_the_table_where_it_says_something_of_every_image(
+    draw: Draw, tmp_path: Path, lines: str, grouping: str
+) -> None:
+    draw("a.png", 1)
+    draw("b.png", 2)
+    (tmp_path / "labels.csv").write_text(f"{lines}\n")
+    assert formats.read(tmp_path).grouping == grouping
+
+
+def test_no_group_cuts_a_part(draw: Draw, tmp_path: Path) -> None:
+    rows = ["a1,x,A,Gk", "a2,x,A,", "b1,x,B,z", "b2,x,B,y", "c1,x,C,y", "d1,x,,z", "e1,x,E,", "e2,x,E,", "f1,x,,"]
+    for row in rows:
+        draw(f"{row[:2]}.png")
+    lines = "\n".join(row.replace(",", ".png,", 1) for row in rows)
+    (tmp_path / "labels.csv").write_text(f"path,target,part,group\n{lines}\n")
+    groups = formats.read(tmp_path).column("group")
+    assert groups == ["Gk", "Gk", "y", "y", "y", "y", "E", "E", "f1.png"]
+
+
+def test_quarantined_images_come_back_as_such(draw: Draw, tmp_path: Path) -> None:
+    draw("a.png", 1)
+    draw("b.png", 2)
+    (tmp_path / "labels.csv").write_text("path,target,split\na.png,x,Quarantine\nb.png,x,train\n")
+    index = formats.read(tmp_path)
+    assert index.column("split") == ["quarantine", "train"]
+    table.write(index, tmp_path / "out.csv")
+    assert table.read(tmp_path / "out.csv").column("split") == ["quarantine", "train"]
+
+
+class _FullDisk:
+    """What takes the place of csv's writer: it writes a header, and no line more."""
+
+    def __init__(self, file: io.TextIOBase) -> None:
+        self.file = file
+
+    def writerow(self, row: Sequence[str]) -> None:
+        self.file.write(",".join(row))
+
+    def writerows(self, rows: Iterable[Sequence[str]]) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one_whole(
+    draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw("a.png", 1)
+    (tmp_path / "labels.csv").write_text("path,target\na.png,x\n")
+    before = (tmp_path / "labels.csv").read_bytes()
+    index = formats.read(tmp_path)
+    monkeypatch.setattr(csv, "writer", _FullDisk)
+    with pytest.raises(OSError, match="No space left"):
+        table.write(index, tmp_path / "labels.csv")
+    assert (tmp_path / "labels.csv").read_bytes() == before
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.png", "labels.csv"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
