@@ -15,9 +15,9 @@ from serving.settings import Settings
 class Server(uvicorn.Server):
     """A server of an app from `create_app`.
 
-    On the first signal it says at /readyz that it stops, refuses images, and listens for
-    `drain_delay_s` more, so that a load balancer can see the one and clients can read the
-    other; then it closes the port and answers what is open. A second signal closes it at once.
+    On the first signal it says at /readyz that it stops, and answers on for `drain_delay_s`, so
+    that a load balancer can look elsewhere before an image is refused; then it takes no more,
+    closes the port and answers what is open. A second signal does so at once.
     """
 
     def __init__(self, config: uvicorn.Config, settings: Settings, *, on_started: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
         if self._close_at is None and self.started:
             self._close_at = perf_counter() + settings.drain_delay_s
             service = self.config.app.state.service  # type: ignore[union-attr]
-            service.engine.stop_taking(settings.drain_delay_s + settings.drain_s)
+            service.engine.announce_stop()
             if settings.drain_delay_s:
                 return
         super().handle_exit(sig, frame)
@@ -46,4 +46,6 @@ class Server(uvicorn.Server):
         """Whether to stop; asked ten times a second."""
         if self._close_at is not None and perf_counter() >= self._close_at:
             self.should_exit = True
+        if self.should_exit:
+            self.config.app.state.service.engine.stop_taking()  # type: ignore[union-attr]
         return await super().on_tick(counter)

@@ -97,8 +97,8 @@ class Settings(BaseSettings):
     deadline_s: float = Field(default=10.0, gt=0.0, le=DAY_S)
     """Longest time from a request's last byte to its answer, in seconds; then it is answered with 504."""
     drain_delay_s: float = Field(default=1.0, ge=0.0, le=DAY_S)
-    """Time that a service still listens after it was told to stop, in seconds: /readyz says so, and images are
-    refused with 503. A second signal ends it."""
+    """Time that a service still answers after it was told to stop, in seconds, while /readyz says 503.
+    A second signal ends it."""
     drain_s: float = Field(default=30.0, gt=0.0, le=DAY_S)
     """Longest time that a stopping service then waits for its open requests, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -58,6 +58,7 @@ class Engine:
         self._held = 0
         self._seconds_per_image = 0.01
         self._trial: asyncio.Future[Answer] | None = None
+        self._leaving = False
         self._closing = False
         self._stop_by = 0.0
         self._idle = asyncio.Event()
@@ -75,8 +76,8 @@ class Engine:
 
     @property
     def stopping(self) -> bool:
-        """Whether images are refused because the service is about to end."""
-        return self._closing
+        """Whether the service is about to end: whoever sends traffic is to send it elsewhere."""
+        return self._leaving or self._closing
 
     def examine(self) -> str:
         """Why images are not answered, in one sentence; empty where they are.
@@ -97,6 +98,10 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         limit_cv2(1)  # images are decoded side by side; threads inside of one would only compete
         self._thread.start()
+
+    def announce_stop(self) -> None:
+        """Say from now on that the service stops, while images are still taken. Safe within a signal's handler."""
+        self._leaving = True
 
     def stop_taking(self, answer_within_s: float | None = None) -> None:
         """Refuse new images from now on; those inside are still answered, for so long (or `drain_s`) at most.

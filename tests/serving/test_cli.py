@@ -101,8 +101,9 @@ def test_a_stopping_service_says_so_before_it_closes_its_port(bundle: Path) -> N
         while (ready := httpx.get(f"{url}/readyz", trust_env=False)).status_code == 200:
             assert time.monotonic() < until, "the signal was never noticed"
         assert (ready.status_code, ready.json()["status"]) == (503, "stopping")
-        refused = httpx.post(f"{url}/v1/predict", content=png(200), trust_env=False)
-        assert refused.json()["type"] == "/problems#shutting-down"
+        # A part that is sent while the load balancer has not looked yet is not lost.
+        answer = httpx.post(f"{url}/v1/predict", content=png(200), trust_env=False)
+        assert answer.status_code == 200
         process.send_signal(signal.SIGTERM)  # no more patience
         process.communicate(timeout=20)
         assert process.returncode == 0

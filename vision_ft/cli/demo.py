@@ -6,6 +6,7 @@ back, starts the service, sends it those parts over HTTP, and says where to look
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -84,7 +85,9 @@ def run(argv: Sequence[str]) -> int:
                     time.sleep(1)
             except KeyboardInterrupt:
                 pass
-    out.print(f"\nServe it again: vision-ft serve {result.bundle}")
+    # As it was called: in a fresh checkout the program is in no search path.
+    program = sys.argv[0] if Path(sys.argv[0]).name == "vision-ft" else "vision-ft"
+    out.print(f"\nServe it again: {program} serve {result.bundle}")
     return 0
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vision_ft.cli.parsing import Parser
 from vision_ft.data.index import Index
 from vision_ft.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -44,8 +49,14 @@ def add_data_flags(parser: Parser, *, on_error: Literal["raise", "skip"] = "rais
     parser.add_argument("--seed", type=int, default=0, help="of drawing and splitting")
 
 
+def _embed(paths: Sequence[Path]) -> NDArray[np.float32]:
+    from vision_ft.training.embedding import embed_images  # torch: only where nothing else says what belongs together
+
+    return embed_images(paths)
+
+
 def read_index(found: Any, *, good: tuple[str, ...] | None = None) -> Index:
-    """The index that the data flags name; raises `UsageError` where they name none."""
+    """The index that the data flags name, grouped as in training; raises `UsageError` where they name none."""
     from vision_ft.data.load import load_index
 
     if found.limit is not None and found.limit < 1:
@@ -63,6 +74,7 @@ def read_index(found: Any, *, good: tuple[str, ...] | None = None) -> Index:
         on_error=found.on_error,
         limit_per_class=found.limit,
         seed=found.seed,
+        embed=_embed if find_spec("torch") else None,
     )
 
 

@@ -55,7 +55,8 @@ def judge_bundle(
 
 def _of_split(index: Index, split: str, file: Path | None) -> Index:
     if split == "all":
-        return index
+        # Quarantined images bridge two splits, or somebody has put them aside.
+        return index.select(np.array([one != "quarantine" for one in index.column("split")], dtype=np.bool_))
     if file is not None:
         saved = SavedSplit.read(file)
         index = assign(index, test=saved.test, val=saved.val, seed=saved.seed, saved=saved)

@@ -42,6 +42,17 @@ def test_a_wrong_label_is_counted(run: Run, bundle: Path, tmp_path: Path) -> Non
     assert figures["escape_rate"] == pytest.approx(1 / (2 * PARTS + 1))
 
 
+def test_what_was_put_aside_is_not_judged(run: Run, bundle: Path, parts: Path, tmp_path: Path) -> None:
+    lines = ["path,target,split"]
+    for colour in COLOURS:
+        for number, file in enumerate(sorted((parts / colour).iterdir())):
+            lines.append(f"{colour}/{file.name},{colour},{'quarantine' if number == 0 else ''}")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    flags = ("--data.root", parts, "--data.csv", tmp_path / "table.csv", "--json", "f.json")
+    assert run("evaluate", bundle, *flags).code == 0
+    assert json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))["images"] == IMAGES - len(COLOURS)
+
+
 def test_the_report_is_one_page(run: Run, bundle: Path, parts: Path, tmp_path: Path) -> None:
     answer = run("evaluate", bundle, "--data.root", parts, "--report", "report")
     assert (answer.code, answer.err) == (0, "")
