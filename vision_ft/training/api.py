@@ -211,11 +211,10 @@ def _budget(
     data = FitData(
         recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
     )
-    recipe = apply_finders(recipe, task, data, folder)
-    data = replace(data, recipe=recipe)
     backbone = fresh_backbone(recipe)
     folder.say(backbone.info.why)
     recipe = task.settle(data, backbone.to(training_device(recipe.trainer)), folder.say)
+    recipe = apply_finders(recipe, task, replace(data, recipe=recipe), folder)
     data = replace(data, recipe=recipe)
     speed, start = None, 0.0
     if recipe.trainer.max_time is not None:

@@ -316,12 +316,20 @@ def _loggers(recipe: Recipe, folder: Path) -> list[Logger] | bool:
         from lightning.pytorch.loggers import MLFlowLogger
 
         try:
-            loggers.append(MLFlowLogger(experiment_name="vision-ft", run_name=folder.name))
+            logger = MLFlowLogger(experiment_name="vision-ft", run_name=folder.name)
+            _ = logger.experiment_id  # Lightning speaks to MLflow on first use, which would be after the probe.
         except ModuleNotFoundError as error:
             raise MissingExtraError(
                 "trainer.mlflow",
                 expected="MLflow",
-                got="not installed",
+                got=f"no package {error.name}",
                 remedy="Install the package mlflow into this environment.",
             ) from error
+        except Exception as error:  # MLflow raises types of its own for whatever its server or store says
+            raise TrainingError(
+                "MLflow cannot be used",
+                got=str(error).splitlines()[0],
+                remedy="Set MLFLOW_TRACKING_URI to a server or a database such as sqlite:///mlflow.db.",
+            ) from error
+        loggers.append(logger)
     return loggers or False

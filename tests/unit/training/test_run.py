@@ -213,3 +213,10 @@ def test_without_a_test_split_the_validation_parts_are_not_passed_off_as_unseen(
 def test_a_run_without_a_good_class_says_what_that_means(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     train(make_recipe(objective__good=[], trainer__max_epochs=1), run=tmp_path / "run")
     assert "every confident answer passes" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+
+
+def test_a_rate_is_looked_for_from_the_settled_probe_on(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = make_recipe(trainer__find_lr=True, task__probe_penalty="auto", trainer__max_epochs=1)
+    train(recipe, run=tmp_path / "run")
+    log = (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert log.index("linear probe: penalty") < log.index("learning rate finder:")
