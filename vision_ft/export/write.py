@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -80,8 +81,7 @@ def write_bundle(
     fold models, which answer for themselves.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with _beside(target) as folder:
         graph = folder / "model.onnx"
         export_onnx(exportable.graph, exportable.outputs, contents.spec, graph)
         stage = _stage(exportable, contents)
@@ -114,25 +114,16 @@ def write_bundle(
         if card is not None:
             (folder / "card.md").write_text(card(manifest), "utf-8")
         _seal(folder, manifest)
-        _replace(folder, target)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return target
 
 
 def update_metrics(target: Path, metrics: dict[str, Any], card: Callable[[Manifest], str]) -> None:
     """Put the figures, measured with the bundle itself, into its manifest and card; all or nothing."""
     manifest = open_bundle(target).manifest.model_copy(update={"metrics": metrics})
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with _beside(target) as folder:
         shutil.copytree(target, folder, dirs_exist_ok=True)
         (folder / "card.md").write_text(card(manifest), "utf-8")
         _seal(folder, manifest)
-        _replace(folder, target)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def libraries() -> dict[str, str]:
@@ -159,6 +150,18 @@ def _stage(exportable: Exportable, contents: Contents) -> Stage:
         prior=contents.prior,
         weights=contents.weights,
     )
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A folder beside the target that takes its place when the block ends, and is gone when it fails."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield folder
+        _replace(folder, target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _seal(folder: Path, manifest: Manifest) -> Manifest:

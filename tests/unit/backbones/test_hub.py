@@ -37,6 +37,16 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def _snapshot(caches: Path, repository: str) -> Path:
+    """The empty folder of a repository's only revision, as the hub's cache lays it out."""
+    folder = caches / "hub" / repository
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("1" * 40)
+    files = folder / "snapshots" / ("1" * 40)
+    files.mkdir(parents=True)
+    return files
+
+
 @pytest.mark.parametrize(
     "name", ["test_resnet", "timm/test_resnet.r160_in1k", "hf_hub:timm/test_resnet.r160_in1k", "torchvision/resnet18"]
 )
@@ -71,11 +81,7 @@ def test_takes_the_weights_from_the_hubs_cache(caches: Path) -> None:
 
 def test_builds_a_hub_model_for_the_wanted_size(caches: Path) -> None:
     model: Any = timm.create_model("test_vit", pretrained=False)
-    folder = caches / "hub" / "models--someone--vit"
-    (folder / "refs").mkdir(parents=True)
-    (folder / "refs" / "main").write_text("1" * 40)
-    files = folder / "snapshots" / ("1" * 40)
-    files.mkdir(parents=True)
+    files = _snapshot(caches, "models--someone--vit")
     config = {
         key: value for key, value in model.pretrained_cfg.items() if not key.startswith(("hf_hub", "tag", "arch"))
     }
@@ -162,11 +168,7 @@ def test_a_folder_in_place_of_the_cached_weights_is_not_blamed_on_the_network(ca
 @pytest.mark.parametrize("damage", ["no weights at all", "nothing", "half a file"])
 def test_damaged_weights_in_the_hubs_cache_are_one_sentence(caches: Path, name: str, file: str, damage: str) -> None:
     model: Any = timm.create_model("test_resnet", pretrained=False)
-    folder = caches / "hub" / "models--timm--test_resnet.r160_in1k"
-    (folder / "refs").mkdir(parents=True)
-    (folder / "refs" / "main").write_text("0" * 40)
-    files = folder / "snapshots" / ("0" * 40)
-    files.mkdir(parents=True)
+    files = _snapshot(caches, "models--timm--test_resnet.r160_in1k")
     config = {key: value for key, value in model.pretrained_cfg.items() if not key.startswith(("hf_hub", "tag"))}
     (files / "config.json").write_text(json.dumps({"architecture": "test_resnet", "pretrained_cfg": config}))
     (files / file).write_bytes(_DAMAGE[damage])

@@ -128,9 +128,10 @@ def test_a_group_counts_for_its_rarest_class(make_index: MakeIndex) -> None:
     assert splits == {"train", "val", "test"}
 
 
-def test_the_same_file_in_two_groups_makes_them_one(make_index: MakeIndex) -> None:
+@pytest.mark.parametrize("shared", ["digests", "parts"])
+def test_the_same_file_or_part_in_two_groups_makes_them_one(make_index: MakeIndex, shared: str) -> None:
     for seed in range(5):
-        index = make_index([("a", "x"), ("b", "x"), ("b", "x")], digests=["1", "1", "2"])
+        index = make_index([("a", "x"), ("b", "x"), ("b", "x")], **{shared: ["1", "1", "2"]})
         result = assign(index, test=0.3, val=0.3, seed=seed)
         assert len(set(result.column("split"))) == 1
         assert set(result.column("group")) == {"a"}
@@ -169,14 +170,6 @@ def test_saved_images_of_one_part_are_in_one_split_and_one_group_whoever_joins_t
         "quarantined: its group is in test and train at once",
         "quarantined: its group joins images of test and train",
     ]
-
-
-def test_the_same_part_in_two_groups_makes_them_one(make_index: MakeIndex) -> None:
-    for seed in range(5):
-        index = make_index([("a", "x"), ("b", "x"), ("b", "x")], parts=["p", "p", "q"])
-        result = assign(index, test=0.3, val=0.3, seed=seed)
-        assert len(set(result.column("split"))) == 1
-        assert set(result.column("group")) == {"a"}
 
 
 def test_a_new_image_of_a_saved_group_goes_there_whatever_the_data_say(make_index: MakeIndex) -> None:
