@@ -1,6 +1,6 @@
 # vision-ft. Every target sets up what it needs; `make` alone lists them.
 #
-#   make demo [DATA=/folder/of/class/folders [GOOD=classes]] [ARGS="..."]
+#   make demo [TASK=classify|detect|segment|anomaly|signs] [DATA=/folder/of/class/folders [GOOD=classes]] [ARGS="..."]
 #   make test [ARGS="-k bundle"] [WORKERS=2]
 
 SHELL := bash
@@ -18,6 +18,8 @@ WORKERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || ec
 DATA ?=
 # Class folders of DATA that hold good parts, such as `good` or `good,reworked`: without any nothing is rejected.
 GOOD ?=
+# What the demo shows: classify (which is what it shows by itself), detect, segment, anomaly or signs.
+TASK ?=
 ARGS ?=
 
 .PHONY: help setup serve-env debian demo test test-serving lint format bench lock clean
@@ -39,7 +41,7 @@ debian:
 	@scripts/install_debian.sh
 
 demo: setup ## sample parts (or DATA= and its GOOD= classes) -> fine-tuned bundle -> report -> running service
-	$(BIN)/vision-ft demo $(if $(DATA),--data.root "$(DATA)")$(if $(GOOD), --objective.good "$(GOOD)") $(ARGS)
+	$(BIN)/vision-ft demo $(if $(TASK),--task $(TASK) )$(if $(DATA),--data.root "$(DATA)")$(if $(GOOD), --objective.good "$(GOOD)") $(ARGS)
 
 test: setup debian test-serving ## everything; pytest's closing line is printed last
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)

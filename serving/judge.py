@@ -132,7 +132,7 @@ def count(service: Service, judged: Judged) -> None:
     if _no_number(prediction):
         service.metrics.count_no_number(prediction, judged.seconds)
     else:
-        service.metrics.count_prediction(prediction, service.predictor.metric_labels(prediction), judged.seconds)
+        service.metrics.count_prediction(prediction, judged.seconds)
 
 
 def _no_number(prediction: Prediction) -> bool:

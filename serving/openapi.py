@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
 
+from serving.complete import answers_of, describe_answers, every_answer
 from serving.errors import PROBLEM_JSON
-from serving.schemas import BatchAnswer, Health, ModelAnswer, PredictionAnswer, Problem, Readiness
+from serving.schemas import Health, ModelAnswer, Problem, Readiness
 
 DESCRIPTION = """
-Send an image, get a verdict: the most probable class with its calibrated probability, and
-the decision `pass`, `reject` or `review`.
+Send an image, get a verdict: the class that it is taken for with its calibrated probability, the
+decision `pass`, `reject` or `review`, and what the model's task adds: probabilities, boxes, masks.
 
     curl --data-binary @part.jpg -H 'Content-Type: image/jpeg' http://HOST:PORT/v1/predict
 
@@ -28,15 +30,17 @@ TAGS = [
 
 _FILE = {"type": "string", "format": "binary"}
 _PART = {"type": "string", "maxLength": 200, "description": "Id of the part that the image shows."}
-_HEATMAP = {"type": "string", "enum": ["none", "png", "overlay"], "default": "none"}
+_HEATMAP = {"type": "string", "enum": ["none", "png", "overlay", "mask"], "default": "none"}
 _SLICES = {"type": "array", "items": {"type": "string", "pattern": "^[^=]+=.+$"}}
 _PARAMETERS = [
     {
         "name": "heatmap",
         "in": "query",
         "schema": _HEATMAP,
-        "description": "Where the evidence lies: `png` the map alone (grey, 0 none, 255 the most), `overlay` the map"
-        " in colour over the image; as base64 in the JSON, in the original's size.",
+        "description": "A picture in the original's size, as base64 in the JSON: `overlay` the answer drawn on the"
+        " image (evidence in colour, boxes, outlines), `png` the evidence alone (grey, 0 none, 255 the most), `mask`"
+        " the class of each pixel (0 background, k the k-th class that is not background). `/v1/model` says which"
+        " of them this model has.",
     },
     {"name": "part", "in": "query", "schema": _PART, "description": "Id of the part that the image shows."},
     {
@@ -78,7 +82,6 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 PREDICT: dict[str, Any] = {
     "responses": {
         200: {
-            "model": PredictionAnswer,
             "description": "The verdict.",
             "content": {"image/png": {"schema": _FILE}},
             "headers": {"X-Request-ID": {"schema": {"type": "string"}}},
@@ -99,7 +102,7 @@ PREDICT: dict[str, Any] = {
 }
 BATCH: dict[str, Any] = {
     "responses": {
-        200: {"model": BatchAnswer, "description": "Verdicts and problems in the files' order."},
+        200: {"description": "Verdicts and problems in the files' order."},
         **_problems(400, 408, 413, 415, 422, 500, 503),
     },
     "openapi_extra": {
@@ -136,12 +139,19 @@ METRICS: dict[str, Any] = {
 
 
 def install(app: FastAPI) -> None:
-    """Put the problem document among the schemas: no route names it as its model, its content type being another."""
+    """Complete the description by what no route can name as its model.
+
+    That is the problem document, its content type being another, and the answers: those of the
+    served bundle's task, or of every task as long as none is served.
+    """
     plain = app.openapi
 
     def described() -> dict[str, Any]:
-        description = plain()
+        description = deepcopy(plain())
         description["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        service = getattr(app.state, "service", None)
+        served = None if service is None else answers_of(service.predictor.stage.task)
+        describe_answers(description, every_answer() if served is None else [served])
         return description
 
     app.openapi = described  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What a client can ask for besides the verdict: heatmap, part, slices."""
+"""What a client can ask for besides the verdict: a picture, part, slices."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Literal, cast, get_args
 
 from serving.errors import ParameterError
 
-Heatmap = Literal["none", "png", "overlay"]
+Heatmap = Literal["none", "png", "overlay", "mask"]
+"""Pictures: the evidence alone, the answer drawn on the image, or the class of each pixel."""
 _HEATMAPS: tuple[str, ...] = get_args(Heatmap)
+_EXPECTED = f"{', '.join(_HEATMAPS[:-1])} or {_HEATMAPS[-1]}"
 _NAMES = ("heatmap", "part", "slice")
 _LONGEST = 200
 _SLICE = re.compile(r"([A-Za-z0-9_.-]{1,64})=([^;\x00-\x1f\x7f]{1,128})")
@@ -38,7 +40,7 @@ def read_options(pairs: Iterable[tuple[str, str]]) -> PredictOptions:
     for name, value in pairs:
         if name == "heatmap":
             if value not in _HEATMAPS:
-                raise ParameterError(f"parameter heatmap={_shown(value)}", expected="none, png or overlay")
+                raise ParameterError(f"parameter heatmap={_shown(value)}", expected=_EXPECTED)
             options = replace(options, heatmap=cast(Heatmap, value))
         elif name == "part":
             if not 0 < len(value) <= _LONGEST or not value.isprintable():

@@ -1,10 +1,10 @@
-"""Pictures that go with an answer: the heatmap alone, or drawn over the image."""
+"""Pictures that go with an answer: drawn on the image, the evidence alone, or the class of each pixel."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from serving.errors import HeatmapsTooLargeError, NoHeatmapError
 from serving.options import Heatmap
 from serving.service import Service
-from vision_ft.bundle import Prediction
+from vision_ft.bundle import Prediction, Predictor
 from vision_ft.bundle.decode import decode, read_size
+from vision_ft.bundle.results import PixelLabels, TaskResult
 from vision_ft.errors import VisionFTError
 
 T = TypeVar("T")
@@ -31,9 +32,9 @@ async def foresee(service: Service, images: Sequence[bytes], kind: Heatmap) -> l
     """
     if kind == "none":
         return [None] * len(images)
-    reason = service.predictor.stage.heatmap
-    if reason:
-        return [NoHeatmapError("This bundle gives no heatmap", got=reason, remedy="Ask without heatmap.")] * len(images)
+    missing = _missing(service.predictor, kind)
+    if missing is not None:
+        return [missing] * len(images)
     limits = service.settings.limits
     # In a thread: a header may be long, and be made to be.
     sizes = await asyncio.to_thread(lambda: [_megapixels(image) for image in images])
@@ -58,8 +59,10 @@ async def draw(
     encode: Callable[[bytes], T],
     on_settled: Callable[[], None],
 ) -> T:
-    """A PNG of the original's size: `png` the evidence alone (grey, 0 none, 255 the most), `overlay` over the image.
+    """A PNG of the original's size.
 
+    `overlay` is the answer drawn on the image, `png` the evidence alone (grey, 0 none, 255 the
+    most), `mask` the class of each pixel (8 bits, 0 background).
     `encode` makes of it what is answered, in the drawing thread; `on_settled` is called once
     the image's bytes are held no longer.
     Raises `NoHeatmapError` where the task gives none, and what `Drawer.run` raises.
@@ -69,6 +72,8 @@ async def draw(
     def render() -> T:
         if kind == "png":
             return encode(_encode(_evidence(prediction.result)))
+        if kind == "mask":
+            return encode(_encode(_label_map(prediction.result)))
         image = decode(data, window=window, max_pixels=prediction.width * prediction.height)
         return encode(_encode(prediction.result.overlay(image)[:, :, ::-1]))
 
@@ -95,12 +100,29 @@ def _too_large(megapixels: float, most: float) -> NoHeatmapError | None:
     )
 
 
-def _evidence(result: Any) -> NDArray[np.uint8]:
+def _missing(predictor: Predictor, kind: Heatmap) -> NoHeatmapError | None:
+    """Why a bundle's answers never have a picture of this kind; None where they may."""
+    reasons = {"png": predictor.stage.heatmap, "overlay": predictor.no_overlay, "mask": predictor.no_mask}
+    if not reasons[kind]:
+        return None
+    others = [f"heatmap={other}" for other, reason in reasons.items() if not reason]
+    remedy = f"Ask for {' or '.join(others)}." if others else "Ask without heatmap."
+    return NoHeatmapError(f"This bundle gives no picture for heatmap={kind}: {reasons[kind]}", remedy=remedy)
+
+
+def _evidence(result: TaskResult) -> NDArray[np.uint8]:
     """The result's heatmap as grey levels, uint8 [H, W]."""
-    heat: NDArray[np.float32] | None = result.heatmap() if hasattr(result, "heatmap") else None
+    heat = result.heatmap()
     if heat is None:
-        raise NoHeatmapError("This task gives no heatmap of its own", remedy="Ask for heatmap=overlay.")
+        raise NoHeatmapError("This answer has no heatmap of its own", remedy="Ask for heatmap=overlay.")
     return np.asarray(heat * 255.0 + 0.5, dtype=np.uint8)
+
+
+def _label_map(result: TaskResult) -> NDArray[np.uint8]:
+    """Class of each pixel, uint8 [H, W]."""
+    if not isinstance(result, PixelLabels):
+        raise NoHeatmapError("This answer gives the pixels no classes", remedy="Ask for heatmap=overlay.")
+    return result.label_map()
 
 
 def _encode(pixels: NDArray[np.uint8]) -> bytes:

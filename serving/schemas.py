@@ -1,4 +1,7 @@
-"""The shape of every answer, for the API description. A test holds the real answers against it."""
+"""The shape of every answer, for the API description. A test holds the real answers against it.
+
+What a task adds to the verdict on an image is not here: `complete` puts it in.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from vision_ft.bundle import ClassInfo, Decision, DecisionRule, InputSpec
-from vision_ft.bundle.manifest import Calibration, DataInfo, Weights
+from vision_ft.bundle.manifest import Calibration, CropSpec, DataInfo, Weights
 
 _ID = "3f0c6a52d9a04e7c8f4b1d2e5a6b7c8d"
 _TIMINGS = {"read": 0.4, "decode": 1.9, "queue": 0.3, "infer": 6.1, "assemble": 0.1, "total": 9.2}
-_ANSWER: dict[str, Any] = {
+VERDICT: dict[str, Any] = {
     "request_id": _ID,
     "label": "crack",
     "name": "Crack",
@@ -20,7 +23,6 @@ _ANSWER: dict[str, Any] = {
     "reasons": [],
     "bad_score": 0.9902,
     "distance": 0.118,
-    "probabilities": {"good": 0.0098, "crack": 0.9731, "stain": 0.0171},
     "width": 640,
     "height": 480,
     "model_version": "20260211-1a2b3c4d",
@@ -29,6 +31,7 @@ _ANSWER: dict[str, Any] = {
     "slices": {},
     "timings_ms": _TIMINGS,
 }
+"""An example of the envelope, without what the task adds."""
 
 
 class _Schema(BaseModel):
@@ -55,14 +58,12 @@ class Timings(_Schema):
 
 
 class PredictionAnswer(_Schema):
-    """The verdict on one image."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER]})
+    """The verdict on one image, and what the task has to say about it."""
 
     request_id: str
     """The client's X-Request-ID, or a new one."""
     label: str
-    """Id of the most probable class."""
+    """Id of the class that the image as a whole is taken for."""
     name: str
     """The class's name, for people."""
     probability: float = Field(ge=0.0, le=1.0)
@@ -75,8 +76,6 @@ class PredictionAnswer(_Schema):
     """One minus the summed probability of the good classes; null where no class is good."""
     distance: float | None
     """Distance to the training images, 0 to 2; null where the bundle cannot tell."""
-    probabilities: dict[str, float]
-    """Calibrated probability of each class, by id; they sum to one."""
     width: int
     """Width of the decoded image, in pixels."""
     height: int
@@ -90,9 +89,9 @@ class PredictionAnswer(_Schema):
     """The slices that the request named."""
     timings_ms: Timings
     heatmap: str | None = None
-    """PNG in base64; only where asked for."""
+    """The picture that was asked for with `heatmap`, as PNG in base64; only where asked for."""
     heatmap_missing: str | None = None
-    """Why there is no heatmap although one was asked for."""
+    """Why there is no picture although one was asked for."""
 
 
 class Problem(_Schema):
@@ -143,14 +142,25 @@ class BatchProblem(Problem):
 
 
 class BatchAnswer(_Schema):
-    """Verdicts and problems in the order of the request's files."""
+    """Verdicts and problems, as `results` in the order of the request's files."""
 
     request_id: str
     part: str | None
     """The part that the request named."""
     part_decision: Decision | None = None
     """The verdict on that part: the worst of its images'; `review` at best where an image could not be judged."""
-    results: list[BatchEntry | BatchProblem]
+
+
+class StageAnswer(_Schema):
+    """One of several graphs that answer together."""
+
+    task: str
+    classes: list[ClassInfo]
+    input: InputSpec
+    calibration: Calibration
+    weights: Weights
+    crop: CropSpec | None
+    """How it sees what the stage before it has found; null for the first."""
 
 
 class ModelAnswer(_Schema):
@@ -163,6 +173,7 @@ class ModelAnswer(_Schema):
     digest: str
     """sha256 of the bundle's manifest, which holds those of all its files."""
     task: str
+    """Of several stages that of the first, whose answers the others refine."""
     device: Literal["cpu", "cuda"]
     """What the graph runs on."""
     classes: list[ClassInfo]
@@ -173,7 +184,11 @@ class ModelAnswer(_Schema):
     weights: Weights
     """Where the backbone's weights come from, and their licence."""
     heatmap: str
-    """Empty where heatmaps can be asked for; else why they cannot."""
+    """Empty where `heatmap=png` can be asked for; else why it cannot."""
+    overlay: str
+    """The same of `heatmap=overlay`."""
+    mask: str
+    """The same of `heatmap=mask`."""
     decision: DecisionRule
     """The thresholds of pass, reject and review."""
     part_verdict: str
@@ -186,6 +201,8 @@ class ModelAnswer(_Schema):
     """Figures with their intervals."""
     data: DataInfo
     """What the model was trained on."""
+    stages: list[StageAnswer] | None = None
+    """The graphs in their order; only where there are several."""
 
 
 class Health(_Schema):

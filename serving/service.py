@@ -24,7 +24,7 @@ class Service:
         self.predictor = predictor
         self.bodies = BodyBudget(int(settings.limits.max_pending_mb * MEGABYTE))
         self.engine = Engine(predictor, settings, metrics.count_batch)
-        metrics.describe_model(predictor.manifest, predictor.device)
+        metrics.describe_model(predictor)
         metrics.watch(lambda: self.engine.depth, lambda: self.engine.drawer.depth, lambda: self.bodies.held)
 
 

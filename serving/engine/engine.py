@@ -241,11 +241,9 @@ class Engine:
     def _predict(self, batch: list[Work]) -> list[Prediction]:
         prepared = [work.prepared for work in batch if work.prepared is not None]
         started = perf_counter()
-        pixels = prepared[0].pixels[None] if len(prepared) == 1 else np.stack([p.pixels for p in prepared])
-        outputs = self.predictor.infer(pixels)
-        inferred = perf_counter()
-        predictions = self.predictor.assemble(outputs, [p.geometry for p in prepared])
+        predictions, seconds = self.predictor.answer_timed(prepared)
         assembled = perf_counter()
+        inferred = started + seconds
         for work in batch:
             work.infer_start, work.infer_end, work.assemble_end = started, inferred, assembled
         return predictions

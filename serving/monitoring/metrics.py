@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from serving.errors import ALL_PROBLEMS
-from vision_ft.bundle import Decision, Manifest, Prediction
+from vision_ft.bundle import Decision, Prediction, Predictor
+from vision_ft.bundle.classes import object_classes
 
 # Fine towards one, where a well-trained model's answers lie and where drift shows first.
 _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
@@ -26,16 +27,19 @@ class ServiceMetrics:
         self.registry = CollectorRegistry()
         self._predictions = Counter(
             "vision_ft_predictions",
-            "Answered images, by predicted class and decision.",
+            "Answered images, by class that the answer names and decision.",
             ("label", "decision"),
             registry=self.registry,
         )
         self._confidence = Histogram(
             "vision_ft_confidence",
-            "Probability of the predicted class.",
+            "Best score of each class that an answer names.",
             ("label",),
             buckets=_CONFIDENCE,
             registry=self.registry,
+        )
+        self._objects = Counter(
+            "vision_ft_objects", "Things that were found on images, by class.", ("label",), registry=self.registry
         )
         self._stages = Histogram(
             "vision_ft_stage_seconds",
@@ -82,17 +86,20 @@ class ServiceMetrics:
             self._rejected.labels(problem.slug)
         self._stage = {stage: self._stages.labels(stage) for stage in STAGES}
 
-    def describe_model(self, manifest: Manifest, device: str) -> None:
+    def describe_model(self, predictor: Predictor) -> None:
         """State which model answers, and start its classes' series at zero, so that rates have a beginning."""
-        stage = manifest.stage
+        manifest, stage = predictor.manifest, predictor.stage
         self._info.labels(
-            manifest.name, manifest.version, stage.task, device, manifest.digest, stage.weights.backbone
+            manifest.name, manifest.version, stage.task, predictor.device, manifest.digest, stage.weights.backbone
         ).set(1)
         self._predictions.labels(NO_NUMBER, str(Decision.REVIEW))
         for info in manifest.classes:
             self._confidence.labels(info.id)
             for decision in Decision:
                 self._predictions.labels(info.id, str(decision))
+        if predictor.lists_objects:
+            for info in object_classes(manifest.classes):
+                self._objects.labels(info.id)
 
     def watch(self, depth: Callable[[], float], drawings: Callable[[], float], pending: Callable[[], float]) -> None:
         """Read the queue's depth (images), the heatmaps inside and the bodies held (bytes) from these when asked."""
@@ -109,12 +116,17 @@ class ServiceMetrics:
         finally:
             self._in_flight.dec()
 
-    def count_prediction(self, prediction: Prediction, labels: tuple[str, ...], seconds: dict[str, float]) -> None:
-        """Count one answered image; `seconds` holds the time of each stage that it went through."""
+    def count_prediction(self, prediction: Prediction, seconds: dict[str, float]) -> None:
+        """Count one answered image; `seconds` holds the time of each stage that it went through.
+
+        It counts once under each class that it names: one on which two classes were found counts under both.
+        """
         decision = str(prediction.decision)
-        for label in labels:
+        for label, score in prediction.scores().items():
             self._predictions.labels(label, decision).inc()
-            self._confidence.labels(label).observe(prediction.probability)
+            self._confidence.labels(label).observe(score)
+        for one in prediction.found():
+            self._objects.labels(one.label).inc()
         self._count_stages(seconds)
 
     def count_no_number(self, prediction: Prediction, seconds: dict[str, float]) -> None:

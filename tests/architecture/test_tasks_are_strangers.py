@@ -5,11 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import grimp
 import pytest
 
+from tests.architecture.fresh import loaded
 from tests.architecture.tree import PACKAGES, REPOSITORY, parse, python_files
+from vision_ft.bundle import tasks as bundle_tasks
+from vision_ft.recipe.model import Recipe
+from vision_ft.tasks import registry
 
 TASK_FOLDERS = REPOSITORY / "vision_ft" / "tasks"
 PLANNED = {"classify", "detect", "segment", "anomaly"}
@@ -19,7 +24,7 @@ NAMES = PLANNED | set(BUILT)
 # One line a task stands in each of these, and nowhere else.
 REGISTRIES = {
     "vision_ft.bundle.tasks",  # the torch-free half
-    "vision_ft.tasks.registry",  # the torch half, by module path
+    "vision_ft.tasks.registry",  # the torch half and the judge, by module path
     "vision_ft.recipe.model",  # the typed section `task`
 }
 
@@ -91,6 +96,23 @@ def test_every_task_has_both_halves() -> None:
     halves = sorted(path.stem for path in (REPOSITORY / "vision_ft/bundle/tasks").glob("*.py") if path.stem in NAMES)
     assert halves == BUILT
     assert BUILT
+    for task in BUILT:
+        assert {"task.py", "judge.py"} <= {path.name for path in (TASK_FOLDERS / task).glob("*.py")}, task
+
+
+def test_every_list_of_tasks_has_all_of_them() -> None:
+    options = get_args(Recipe.model_fields["task"].annotation)
+    assert sorted(bundle_tasks.TASKS) == BUILT
+    assert sorted(registry.TASKS) == BUILT
+    assert sorted(kind.model_fields["name"].default for kind in options) == BUILT
+    for name in BUILT:
+        assert bundle_tasks.TASKS[name] == f"vision_ft.bundle.tasks.{name}"
+        assert registry.TASKS[name] == f"vision_ft.tasks.{name}"
+
+
+def test_tasks_are_judged_without_torch() -> None:
+    code = f"from vision_ft.tasks.registry import task_judge\nassert all(task_judge(one).headline for one in {BUILT})"
+    assert loaded(code, ("torch", "lightning", "timm", "torchvision", "albumentations")) == []
 
 
 @pytest.mark.parametrize("task", BUILT)

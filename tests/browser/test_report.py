@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import DESKTOP, PHONE, overflow
 from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decision import Decision
 from vision_ft.bundle.manifest import DataInfo, InputSpec, Manifest, Stage, Weights
@@ -20,8 +20,6 @@ from vision_ft.recipe.objective import Objective
 
 pytestmark = pytest.mark.browser
 
-DESKTOP, PHONE = (1280, 900), (400, 800)
-"""Width and height of the window, in CSS pixels."""
 CLASSES = (
     ClassInfo(id="good", name="Good part", good=True),
     ClassInfo(id="scratch", name="Scratch along the rolling direction"),
@@ -31,21 +29,6 @@ CLASSES = (
 PARTS, SHOTS = 48, 3
 
 Open = Callable[[Path, tuple[int, int]], Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium, or a skip that says what to do."""
-    programme = shutil.which("chromium") or shutil.which("chromium-browser")
-    if programme is None:
-        pytest.skip(
-            "NO CHROMIUM: the report was seen by no browser; run scripts/install_debian.sh, or install chromium"
-        )
-    with sync_playwright() as playwright:
-        # Its sandbox cannot be had in a container, and the page is our own.
-        chromium = playwright.chromium.launch(executable_path=programme, chromium_sandbox=False)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +176,7 @@ def test_what_matters_is_seen(show: Open, report: Path, table: PredictionTable, 
 def test_it_is_as_wide_as_the_window(show: Open, report: Path, size: tuple[int, int], light: str) -> None:
     page = show(report, size)
     page.emulate_media(color_scheme="dark" if light == "dark" else "light")
-    assert _overflow(page) == []
+    assert overflow(page) == []
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == ("rgb(21, 24, 28)" if light == "dark" else "rgb(255, 255, 255)")
 
@@ -201,7 +184,7 @@ def test_it_is_as_wide_as_the_window(show: Open, report: Path, size: tuple[int, 
 def test_what_is_too_wide_would_be_noticed(show: Open, report: Path) -> None:
     page = show(report, PHONE)
     page.evaluate("document.querySelector('h1').style.width = '900px'")
-    assert _overflow(page) == ["h1"]
+    assert overflow(page) == ["h1"]
 
 
 def test_a_page_that_fetches_or_complains_would_be_noticed(browser: Browser, report: Path, tmp_path: Path) -> None:
@@ -210,20 +193,6 @@ def test_a_page_that_fetches_or_complains_would_be_noticed(browser: Browser, rep
     planted.write_text(text.replace("</main>", '<img src="http://localhost:9/x.png"></main>'), encoding="utf-8")
     with pytest.raises(AssertionError, match=r"ERR_|localhost:9"), _watched(browser) as made:
         made(planted, DESKTOP).wait_for_load_state()
-
-
-def _overflow(page: Page) -> list[str]:
-    """Elements that reach beyond the window's right edge, unless what holds them scrolls by itself."""
-    found: list[str] = page.evaluate(
-        """() => {
-            const wide = document.documentElement.clientWidth;
-            const out = [...document.body.querySelectorAll('*')].filter(one =>
-                one.getBoundingClientRect().right > wide + 0.5 && !one.parentElement.closest('.scroll, svg'));
-            const scrolls = document.documentElement.scrollWidth > wide;
-            return out.length || !scrolls ? out.map(one => one.tagName.toLowerCase()) : ['the page'];
-        }"""
-    )
-    return found
 
 
 def _picture(path: str) -> NDArray[np.uint8]:

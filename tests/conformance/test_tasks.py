@@ -23,7 +23,7 @@ from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.bundle.predictor import Predictor, load
 from vision_ft.data.index import Index
 from vision_ft.recipe import load_recipe
-from vision_ft.tasks.registry import TASKS
+from vision_ft.tasks.registry import TASKS, torch_task
 from vision_ft.training import Interrupted, train
 from vision_ft.training.curves import KeepCurves, read_curves
 
@@ -33,7 +33,24 @@ def _labelled_parts(root: Path) -> dict[str, Any]:
     return {"data.csv": str(table), "objective.good": ["good"]}
 
 
-DATA: dict[str, Callable[[Path], dict[str, Any]]] = {"classify": _labelled_parts}
+def _boxed_parts(root: Path) -> dict[str, Any]:
+    # After two epochs scores are low; those that there are must be compared.
+    return {**_labelled_parts(root), "task.score_floor": 0.001, "trainer.head_lr": 5e-3}
+
+
+def _masked_parts(root: Path) -> dict[str, Any]:
+    # After two epochs there must be defects to compare: shots and small batches make steps.
+    table = write_tiny_parts(root, {"good": 7, "scratch": 6, "stain": 5}, shots=6)
+    faster = {"trainer.head_lr": 1e-2, "trainer.batch_size": 4, "task.decoder": 32}
+    return {"data.csv": str(table), "objective.good": ["good"], **faster}
+
+
+DATA: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "classify": _labelled_parts,
+    "detect": _boxed_parts,
+    "segment": _masked_parts,
+    "anomaly": _labelled_parts,
+}
 """For each task: writes small labelled images into a folder, and gives the recipe's keys for them."""
 BACKBONES = ("test_efficientnet", "test_vit")
 """One with batch normalisation, one transformer."""
@@ -44,7 +61,8 @@ class Finished:
     task: str
     backbone: str
     run: Path
-    interrupted: Interrupted
+    interrupted: Interrupted | None
+    """None of a task that has no epochs, and was interrupted before its bundle was written."""
 
     @property
     def predictor(self) -> Predictor:
@@ -85,19 +103,28 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         if trainer.current_epoch == 1:
             raise KeyboardInterrupt
 
+    def give_up(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KeepCurves, "on_train_batch_end", stop)
-        with pytest.raises(Interrupted) as told:
+        patch.setattr("vision_ft.training.api.write_run_bundle", give_up)
+        with pytest.raises((Interrupted, KeyboardInterrupt)) as told:
             train(load_recipe(None, changes), run=run)
     train(run=run, resume=True)
-    return Finished(task, backbone, run, told.value)
+    return Finished(task, backbone, run, told.value if isinstance(told.value, Interrupted) else None)
 
 
 def test_it_fits_and_resumes(finished: Finished) -> None:
-    assert finished.interrupted.checkpoint is not None
-    assert finished.interrupted.checkpoint.exists()
-    epochs = [float(row["epoch"]) for row in read_curves(finished.run / "metrics.csv") if float(row["epoch"]) > 0]
-    assert epochs == [1, 2]
+    if torch_task(finished.task).default_epochs:
+        assert finished.interrupted is not None
+        assert finished.interrupted.checkpoint is not None
+        assert finished.interrupted.checkpoint.exists()
+        epochs = [float(row["epoch"]) for row in read_curves(finished.run / "metrics.csv") if float(row["epoch"]) > 0]
+        assert epochs == [1, 2]
+    else:
+        assert finished.interrupted is None
+        assert not (finished.run / "metrics.csv").exists()
     assert (finished.run / "report" / "report.html").stat().st_size > 10_000
 
 
@@ -114,7 +141,8 @@ def test_the_export_answers_like_the_model(finished: Finished) -> None:
     parity = json.loads((finished.run / "bundle" / "parity.json").read_text())
     assert parity["holds"] is True
     assert parity["images"] == 16
-    assert parity["verdicts"] >= 2
+    assert parity["verdicts"] >= parity["least_verdicts"]
+    assert parity["compared"] > 0
 
 
 def test_no_folder_of_this_machine_is_in_the_bundle(finished: Finished) -> None:
@@ -130,6 +158,9 @@ def test_the_batch_is_dynamic(finished: Finished) -> None:
     together = session.run(None, {"images": batch})
     assert all(len(output) == 3 for output in together)
     for whole, alone in zip(together, session.run(None, {"images": batch[:1]}), strict=True):
+        if np.issubdtype(whole.dtype, np.integer):  # rounding may turn one in many pixels
+            assert float((alone[0] != whole[0]).mean()) < 1e-3
+            continue
         np.testing.assert_allclose(alone[0], whole[0], rtol=1e-3, atol=1e-4 * float(np.abs(whole).max()))
 
 
@@ -144,4 +175,18 @@ def test_the_service_answers_like_the_predictor(finished: Finished) -> None:
             assert (body["label"], body["decision"]) == (expected.label, str(expected.decision))
             assert body["probability"] == pytest.approx(expected.probability, abs=1e-6)
             for name, value in expected.result.to_json().items():
-                assert body[name] == pytest.approx(value, abs=1e-6)
+                assert_alike(body[name], value)
+
+
+def assert_alike(got: Any, want: Any) -> None:
+    """Plain JSON that is the same, but for the rounding of numbers."""
+    if isinstance(want, dict):
+        assert set(got) == set(want)
+        for name in want:
+            assert_alike(got[name], want[name])
+    elif isinstance(want, list):
+        assert len(got) == len(want)
+        for one, other in zip(got, want, strict=True):
+            assert_alike(one, other)
+    else:
+        assert got == (pytest.approx(want, abs=1e-6) if isinstance(want, float) else want)

@@ -66,7 +66,8 @@ def test_what_is_understood_is_shown(castings: Path, card: Path, capsys: pytest.
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if line]
     heads = next(row for row in rows if row[0] == "class")
     assert heads[-1] == "masks"
-    assert {row[0]: row[-1] for row in rows if row[0] in {"Good", "Crack", "Pore"}} == {
+    # The table of classes comes first, and that of objects after it.
+    assert {row[0]: row[-1] for row in reversed(rows) if row[0] in {"Good", "Crack", "Pore"}} == {
         "Good": "0",
         "Crack": "6",
         "Pore": "6",

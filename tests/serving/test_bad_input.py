@@ -89,7 +89,7 @@ CASES: dict[str, tuple[dict[str, Any], int, str, str]] = {
         {"content": JPEG, "headers": IMAGE, "params": {"heatmap": "jpg"}},
         422,
         "invalid-parameter",
-        "none, png or overlay",
+        "none, png, overlay or mask",
     ),
     "wrong slice": (
         {"content": JPEG, "headers": IMAGE, "params": {"slice": "camera"}},

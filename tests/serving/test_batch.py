@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.schemas import BatchAnswer
+from serving.complete import answers_of
 from serving.settings import Batching, Limits, Settings
 from tests.serving.conftest import Gated, Running, png, running, wait_for
 
+CLASSIFY = answers_of("classify")
 RED, GREEN, BLUE = png(200), png(0, 200), png(0, 0, 200)
 
 
@@ -24,7 +25,7 @@ def send(service: Running, *images: bytes, **kwargs: Any) -> httpx.Response:
 def test_answers_keep_the_order(shared: Running) -> None:
     answer = send(shared, RED, GREEN, BLUE, GREEN, RED)
     body = answer.json()
-    BatchAnswer.model_validate(body)
+    CLASSIFY.batch.model_validate(body)
     assert [r["label"] for r in body["results"]] == ["red", "green", "blue", "green", "red"]
     assert [r["file"] for r in body["results"]] == [f"{i}.png" for i in range(5)]
     assert [r["request_id"] for r in body["results"]] == [f"{body['request_id']}.{i}" for i in range(5)]
@@ -34,7 +35,7 @@ def test_answers_keep_the_order(shared: Running) -> None:
 
 def test_a_bad_image_costs_the_others_nothing(shared: Running) -> None:
     body = send(shared, GREEN, b"no image", RED[:-30], b"", BLUE).json()
-    BatchAnswer.model_validate(body)
+    CLASSIFY.batch.model_validate(body)
     assert [r.get("label") for r in body["results"]] == ["green", None, None, None, "blue"]
     problems = body["results"][1:4]
     assert [p["type"].split("#")[1] for p in problems] == ["not-an-image", "truncated-image", "empty-body"]

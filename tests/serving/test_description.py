@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from serving.app import create_app
+from serving.complete import answers_of
 from serving.errors import ALL_PROBLEMS
-from serving.schemas import Health, ModelAnswer, PredictionAnswer, Problem, Readiness
+from serving.schemas import Health, ModelAnswer, Problem, Readiness
 from serving.settings import Settings
 from tests.serving.conftest import Running, running
+from vision_ft.bundle.tasks import TASKS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -26,7 +29,9 @@ def test_the_models_card(shared: Running, bundle: Path) -> None:
     assert (card.input.height, card.input.width) == (32, 32)
     assert (card.decision.pass_below, card.decision.reject_from) == (0.2, 0.6)
     assert card.weights.licence == "Apache-2.0"
-    assert (card.task, card.device, card.heatmap) == ("classify", "cpu", "")
+    assert (card.task, card.device, card.heatmap, card.overlay) == ("classify", "cpu", "", "")
+    assert "no classes" in card.mask
+    assert "stages" not in body
     assert card.digest == json.loads((bundle / "manifest.json").read_text())["digest"]
 
 
@@ -133,12 +138,39 @@ def test_the_description_covers_the_api(description: dict[str, Any]) -> None:
         assert operation["tags"]
 
 
-@pytest.mark.parametrize("schema", [PredictionAnswer, Problem])
-def test_examples_are_valid(schema: Any) -> None:
-    for example in schema.model_json_schema()["examples"]:
-        schema.model_validate(example)
+def shown(description: dict[str, Any], path: str = "/v1/predict") -> list[str]:
+    """Names of the schemas that an address may answer with."""
+    schema = description["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    return [one["$ref"].rsplit("/", 1)[1] for one in schema.get("anyOf", [schema])]
+
+
+def test_the_problems_example_is_valid() -> None:
+    for example in Problem.model_json_schema()["examples"]:
+        Problem.model_validate(example)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_an_answer_with_a_valid_example(task: str) -> None:
+    answers = answers_of(task)
+    answers.one.model_validate(answers.example)
+    entry = {"index": 0, "file": "a.png", **answers.example}
+    answers.batch.model_validate({"request_id": "1", "part": None, "results": [entry]})
+
+
+def test_the_served_task_is_described(description: dict[str, Any]) -> None:
+    assert shown(description) == ["ClassifyAnswer"]
+    assert shown(description, "/v1/predict/batch") == ["ClassifyBatchAnswer"]
+    assert description["components"]["schemas"]["ClassifyAnswer"]["examples"] == [answers_of("classify").example]
+
+
+def test_without_a_bundle_every_task_is_described() -> None:
+    description = create_app(Settings()).openapi()
+    assert shown(description) == [f"{task.capitalize()}Answer" for task in TASKS]
+    assert {node["$ref"].rsplit("/", 1)[1] for node in walk(description) if "$ref" in node} <= set(
+        description["components"]["schemas"]
+    )
 
 
 def test_every_property_is_described_or_speaks_for_itself(description: dict[str, Any]) -> None:
-    answer = description["components"]["schemas"]["PredictionAnswer"]["properties"]
+    answer = description["components"]["schemas"]["ClassifyAnswer"]["properties"]
     assert {name for name, p in answer.items() if "description" not in p} <= {"model_version", "timings_ms"}

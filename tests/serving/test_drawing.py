@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from serving.schemas import BatchAnswer, PredictionAnswer
+from serving.complete import answers_of
 from serving.settings import Batching, Limits, Settings
 from tests.serving.conftest import Gated, Running, png, running, wait_for
 from vision_ft.bundle.tasks.classify import ClassifyResult
 
+CLASSIFY = answers_of("classify")
 OVERLAY = {"heatmap": "overlay"}
 
 
@@ -89,7 +90,7 @@ def test_a_slow_drawing_costs_no_verdict(bundle: Path, brush: Brush) -> None:
         answer = service.predict(png(200), params=OVERLAY)
         assert answer.status_code == 200
         body = answer.json()
-        PredictionAnswer.model_validate(body)
+        CLASSIFY.one.model_validate(body)
         assert (body["label"], body["heatmap"]) == ("red", None)
         assert "not ready in time" in body["heatmap_missing"]
         assert counted(service) == 1
@@ -134,13 +135,13 @@ def test_the_heatmaps_of_one_request_have_a_limit(bundle: Path) -> None:
 def test_large_pictures_arrive_whole(shared: Running) -> None:
     data = rough(900, 700)
     body = shared.predict(data, params=OVERLAY).json()
-    PredictionAnswer.model_validate(body)
+    CLASSIFY.one.model_validate(body)
     picture = base64.b64decode(body["heatmap"], validate=True)
     assert len(picture) > 1_000_000
     assert shared.predict(data, headers={"Accept": "image/png"}).content == picture
     files = [("images", data)] * 2
     batch = shared.client.post("/v1/predict/batch", files=files, params=OVERLAY).json()
-    BatchAnswer.model_validate(batch)
+    CLASSIFY.batch.model_validate(batch)
     assert [r["heatmap"] for r in batch["results"]] == [body["heatmap"]] * 2
     wait_for(lambda: shared.metric("vision_ft_pending_body_bytes") == 0)
 
@@ -174,7 +175,7 @@ def test_an_answer_without_a_number_is_of_no_class(bundle: Path, monkeypatch: py
     monkeypatch.setattr(Gated, "infer", without)
     with running(Settings(bundle=bundle), predictor) as service:
         body = service.predict(png(200), params=OVERLAY).json()
-        PredictionAnswer.model_validate(body)
+        CLASSIFY.one.model_validate(body)
         assert (body["decision"], body["probability"], body["heatmap"]) == ("review", 0.0, None)
         assert "no number" in body["heatmap_missing"]
         assert service.metric("vision_ft_predictions_total", label="no-number", decision="review") == 1

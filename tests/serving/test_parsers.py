@@ -44,7 +44,7 @@ def test_the_preferred_type_wins(header: str, wanted: bool) -> None:
 def test_options_are_valid_or_refused(pairs: list[tuple[str, str]]) -> None:
     with contextlib.suppress(ParameterError):
         options = read_options(pairs)
-        assert options.heatmap in ("none", "png", "overlay")
+        assert options.heatmap in ("none", "png", "overlay", "mask")
         assert options.part is None or 0 < len(options.part) <= 200
         assert len(options.slices) <= 16
         assert all(name and value for name, value in options.slices.items())

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from serving.schemas import PredictionAnswer
+from serving.complete import answers_of
 from serving.settings import Settings
 from tests.serving.conftest import Running, png, running
 from tests.support.tiny_bundle import build_tiny_bundle
 from vision_ft.bundle import DecisionRule
+
+CLASSIFY = answers_of("classify")
 
 
 def pixels_of(data: bytes) -> NDArray[np.uint8]:
@@ -39,7 +41,7 @@ def test_the_dominant_colour_is_judged(
 
 def test_the_envelope_is_what_the_description_says(shared: Running) -> None:
     body = shared.predict(png(200)).json()
-    answer = PredictionAnswer.model_validate(body)
+    answer = CLASSIFY.one.model_validate(body)
     assert (answer.width, answer.height, answer.name) == (48, 40, "Red scratch")
     assert answer.recorded is False
     assert answer.model_version == "20260101-tiny"
@@ -102,7 +104,7 @@ def test_the_heatmap_lies_where_the_evidence_is(shared: Running) -> None:
     image[32:, 48:, 2] = 255  # red in the lower right
     data = bytes(cv2.imencode(".png", image)[1])
     body = shared.predict(data, params={"heatmap": "png"}).json()
-    PredictionAnswer.model_validate(body)
+    CLASSIFY.one.model_validate(body)
     assert body["timings_ms"]["heatmap"] > 0
     heat = pixels_of(base64.b64decode(body["heatmap"]))
     assert heat.shape == (64, 96)
@@ -136,7 +138,7 @@ def test_a_bundle_without_heatmap_says_why(tmp_path: Path) -> None:
     bundle = build_tiny_bundle(tmp_path / "bundle", heatmap=False, reference=False)
     with running(Settings(bundle=bundle)) as service:
         body = service.predict(png(200), params={"heatmap": "overlay"}).json()
-        PredictionAnswer.model_validate(body)
+        CLASSIFY.one.model_validate(body)
         assert body["heatmap"] is None
         assert "the backbone has no spatial map" in body["heatmap_missing"]
         assert body["distance"] is None

@@ -22,12 +22,12 @@ class Bundle:
     path: Path
     manifest: Manifest
 
-    def model_path(self, stage: int = -1) -> Path:
+    def model_path(self, stage: int = 0) -> Path:
         """Path of a stage's ONNX graph."""
         return self.path / self.manifest.stages[stage].model
 
     def reference(self) -> Reference | None:
-        """The reference of the last stage, if the bundle has one."""
+        """The reference of the first stage, if the bundle has one."""
         return read_reference(self.path)
 
     def training_digests(self) -> frozenset[str]:

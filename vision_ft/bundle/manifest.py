@@ -36,6 +36,15 @@ class Region(_Part):
         return self
 
 
+class TileSpec(_Part):
+    """How a large image is looked at: in overlapping squares of its own pixels."""
+
+    size: int = Field(ge=32, le=4096)
+    """Side of a tile, in pixels of the original image; it is resized to the input's size where that differs."""
+    overlap: float = Field(default=0.2, ge=0.0, lt=0.9)
+    """Share of a tile that the next one repeats, at least: an object up to so large lies whole in one of them."""
+
+
 class InputSpec(_Part):
     """How a decoded image becomes the graph's input."""
 
@@ -49,6 +58,8 @@ class InputSpec(_Part):
     """Grey level of the letterbox."""
     window: tuple[float, float] | None = None
     """Intensities of 16-bit and float images that become 0 and 255; None: the full range of the type."""
+    tile: TileSpec | None = None
+    """Look at the image tile by tile; None: as a whole."""
 
     @model_validator(mode="after")
     def _window_opens(self) -> InputSpec:
@@ -61,6 +72,8 @@ class Calibration(_Part):
     """How the probabilities were made honest (temperature scaling, arXiv 1706.04599)."""
 
     temperature: float = Field(default=1.0, gt=0.0)
+    offset: float = 0.0
+    """Added to logits over the temperature, where scores are made of one logit each (Platt scaling)."""
     fitted_on: Literal["validation", "out-of-fold", "none"] = "none"
     images: int = 0
     parts: int = 0
@@ -78,6 +91,19 @@ class Weights(_Part):
     """Package, hub or file that they were taken from; "none" where trained from scratch."""
     licence: str = "unknown"
     sha256: str = ""
+
+
+class CropSpec(_Part):
+    """How a stage sees what the stage before it has found: each box is cut out and becomes an image of its own."""
+
+    margin: float = Field(default=0.1, ge=0.0, le=2.0)
+    """Share of the box's longer side that is added on each side."""
+    square: bool = True
+    """Cut a square around the box; else its own shape."""
+    score_from: float = Field(default=0.1, ge=0.0, le=1.0)
+    """Boxes below this score are dropped."""
+    most: int = Field(default=32, ge=1)
+    """Boxes of an image that are looked at, best first; the others are dropped."""
 
 
 class Stage(_Part):
@@ -99,6 +125,8 @@ class Stage(_Part):
     prior: dict[str, float] = {}
     """Class prior that the probabilities assume, by class id; sums to one."""
     weights: Weights
+    crop: CropSpec | None = None
+    """Of a second stage: how it sees what the first one has found."""
 
     @field_validator("classes")
     @classmethod
@@ -154,10 +182,29 @@ class Manifest(_Part):
                 raise ValueError(f"{name} lies outside of the bundle")
         return value
 
+    @model_validator(mode="after")
+    def _in_line(self) -> Manifest:
+        if len(self.stages) > 2:
+            raise ValueError("a bundle has one stage, or two")
+        if len(self.stages) == 2 and self.stages[1].crop is None:
+            raise ValueError("the second stage needs crop: how it sees what the first one has found")
+        if self.stages[0].crop is not None:
+            raise ValueError("the first stage sees whole images: it has no crop")
+        return self
+
     @property
     def stage(self) -> Stage:
-        """The last stage, whose classes the bundle answers with."""
-        return self.stages[-1]
+        """The stage that the bundle answers as.
+
+        Of two stages it is the first, which says where, with the classes of the second, which
+        says what; the background of the first is what is answered where nothing is found.
+        """
+        first, last = self.stages[0], self.stages[-1]
+        if len(self.stages) == 1:
+            return last
+        known = {one.id for one in last.classes}
+        nothing = tuple(one for one in first.classes if one.background and one.id not in known)
+        return first.model_copy(update={"classes": (*last.classes, *nothing)})
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:

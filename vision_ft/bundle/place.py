@@ -122,6 +122,13 @@ def place(image: NDArray[np.uint8], spec: InputSpec) -> tuple[NDArray[np.uint8],
     Shrinking averages over the pixels' area (no aliasing), enlarging interpolates linearly.
     Raises `ImageError` for an array of another type or shape.
     """
+    check_image(image)
+    geometry = geometry_of(image.shape[1], image.shape[0], spec)
+    return place_view(image, geometry, pad=spec.pad), geometry
+
+
+def check_image(image: object) -> None:
+    """Raise `ImageError` for anything but a uint8 RGB array [H, W, 3]."""
     if not isinstance(image, np.ndarray):
         raise ImageError(
             "the image",
@@ -136,15 +143,18 @@ def place(image: NDArray[np.uint8], spec: InputSpec) -> tuple[NDArray[np.uint8],
             got=f"{image.dtype} {list(image.shape)}",
             remedy="Give the encoded bytes, or what `decode` makes of them.",
         )
-    geometry = geometry_of(image.shape[1], image.shape[0], spec)
+
+
+def place_view(image: NDArray[np.uint8], geometry: Geometry, *, pad: int) -> NDArray[np.uint8]:
+    """The part of a decoded RGB image, uint8 [H, W, 3], that `geometry` looks at, at the input's size."""
     left, top, width, height = geometry.crop
     x, y, new_width, new_height = geometry.paste
     resized = _resize(image[top : top + height, left : left + width], new_width, new_height)
-    if (new_width, new_height) == (spec.width, spec.height):
-        return np.ascontiguousarray(resized), geometry
-    result = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
+    if (new_width, new_height) == (geometry.input_width, geometry.input_height):
+        return np.ascontiguousarray(resized)
+    result = np.full((geometry.input_height, geometry.input_width, 3), pad, np.uint8)
     result[y : y + new_height, x : x + new_width] = resized
-    return result, geometry
+    return result
 
 
 def place_mask(mask: NDArray[np.uint8], geometry: Geometry, *, fill: int = 0) -> NDArray[np.uint8]:

@@ -24,6 +24,7 @@ VERBS = {
     "train": "fine-tune a backbone by a recipe; leaves a bundle and a report",
     "evaluate": "judge a bundle on labelled images; writes figures and a report",
     "export": "write the bundle of a run from its checkpoint",
+    "join": "make one bundle of a detector and a classifier",
     "predict": "answer on files or folders with a bundle",
     "demo": "the whole loop on generated images, or on your own",
     "doctor": "what this machine has, and what is missing",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _ACTIONS = ("inspect", "preview", "split")
 _HELP = """look at labelled images before training
 
-  inspect   counts, masks, sizes, unreadable files, duplicates, doubtful labels, light
-  preview   a picture of originals beside augmented ones
+  inspect   counts, objects, masks, sizes, unreadable files, duplicates, doubtful labels, light
+  preview   a picture of originals with their labels, or beside augmented ones
   split     place groups into train, val and test, and save it
 
 `vision-ft data ACTION --help` tells more."""
@@ -88,7 +88,8 @@ def _masks(index: Index, report: HealthReport) -> tuple[str, ...]:
 def _preview(argv: Sequence[str]) -> int:
     parser = Parser(
         prog="vision-ft data preview",
-        description="A picture of originals (left) beside augmented ones, as in training.",
+        description="A picture of originals (left) beside augmented ones, as in training; "
+        "of tasks other than classification, originals with their labelled objects.",
     )
     parser.add_argument("recipe", nargs="?", help="recipe whose data, input and augmentation are shown")
     parser.add_argument("--out", type=Path, default=Path("preview.png"), help="PNG to write (preview.png)")

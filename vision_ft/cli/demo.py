@@ -1,7 +1,7 @@
-"""`vision-ft demo`: the whole loop, on generated parts or on your own images.
+"""`vision-ft demo`: the whole loop, on generated images or on your own.
 
-It generates factory parts (or takes --data.root), fine-tunes, judges the bundle on parts held
-back, starts the service, sends it those parts over HTTP, and says where to look.
+It generates factory parts or road scenes (or takes --data.root), fine-tunes, judges the bundle on
+what was held back, starts the service, sends it that over HTTP, and says where to look.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vision_ft.cli import demos
 from vision_ft.cli.console import at_terminal, console, speak, table
 from vision_ft.cli.parsing import Parser, RecipeFlags
 from vision_ft.cli.progress import progress_bar
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from vision_ft.data.index import Sample
     from vision_ft.training import RunResult
 
-_SAMPLE = Path("datasets/sample")
-_CARD = "sample"
-
 
 def run(argv: Sequence[str]) -> int:
     """Go round once."""
     parser = Parser(prog="vision-ft demo", description=__doc__)
+    parser.add_argument(
+        "--task", default="classify", metavar="NAME", help=f"what to show: {', '.join(demos.names())} (classify)"
+    )
     parser.add_argument("--data.root", dest="root", type=Path, metavar="DIR", help="your images, in class folders")
     parser.add_argument("--data.card", dest="card", metavar="CARD", help="data card of your images")
     parser.add_argument(
@@ -41,21 +42,22 @@ def run(argv: Sequence[str]) -> int:
         help="classes of good parts (their folders' names), as in `train`; "
         "where neither this nor a card names any, nothing is rejected",
     )
-    parser.add_argument("--recipe", default="classify_defects", help="recipe to train by (classify_defects)")
+    parser.add_argument("--recipe", help="recipe to train by (that of the task)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/demo-DATE-TIME)")
-    parser.add_argument("--max-time", default="150s", help="time for training (150s)")
+    parser.add_argument("--max-time", help="time for training (2 to 5 minutes, by task)")
     parser.add_argument("--seed", type=int, default=0, help="of splitting and training (0)")
     parser.add_argument("--no-wait", action="store_true", help="stop the service at the end, also at a terminal")
     found = parser.parse(argv)
-    root, card = (found.root, found.card) if found.root is not None else (_SAMPLE, _CARD)
+    demo = demos.find(found.task)
+    root, card = (found.root, found.card) if found.root is not None else (demo.ROOT, demo.CARD)
     recipe = load_recipe(
-        found.recipe,
+        found.recipe or demo.RECIPE,
         {
+            **demo.CHANGES,
             "data.root": str(root),
             "data.card": card,
             "seed": found.seed,
-            "split.test": 0.25,
-            "trainer.max_time": found.max_time,
+            "trainer.max_time": found.max_time or demo.MAX_TIME,
             "export.name": "demo",
             **_good(found.good),
         },
@@ -66,16 +68,17 @@ def run(argv: Sequence[str]) -> int:
     from vision_ft.training import train
 
     if found.root is None:
-        _generate(root)
+        _generate(demo)
     out.rule("1  Fine-tune and judge on parts held back")
     folder = found.run if found.run is not None else Path("runs") / time.strftime("demo-%Y%m%d-%H%M%S")
     result = train(recipe, run=folder, flattery=True, progress=at_terminal())
     print_summary(result.metrics)
-    out.rule("2  Serve the bundle and send it the same parts over HTTP")
-    with serving(result.bundle) as url:
+    bundle = demo.finish(result.bundle, folder, found.seed, out.print) if found.root is None else result.bundle
+    out.rule("2  Serve the bundle and send it the same images over HTTP")
+    with serving(bundle) as url:
         _send(url, result)
         out.print(
-            f"\n  report    {result.report.resolve().as_uri()}\n  bundle    {result.bundle}\n"
+            f"\n  report    {result.report.resolve().as_uri()}\n  bundle    {bundle}\n"
             f"  try it    {url}/\n  API docs  {url}/docs\n  metrics   {url}/metrics"
         )
         if at_terminal() and not found.no_wait:
@@ -87,7 +90,7 @@ def run(argv: Sequence[str]) -> int:
                 pass
     # As it was called: in a fresh checkout the program is in no search path.
     program = sys.argv[0] if Path(sys.argv[0]).name == "vision-ft" else "vision-ft"
-    out.print(f"\nServe it again: {program} serve {result.bundle}")
+    out.print(f"\nServe it again: {program} serve {bundle}")
     return 0
 
 
@@ -98,13 +101,11 @@ def _good(words: Sequence[str]) -> Mapping[str, Any]:
     return flags.given(parser.parse([f"--objective.good={word}" for word in words]))
 
 
-def _generate(root: Path) -> None:
-    from vision_ft.data.synthetic import generate_surfaces
-
-    console().rule("0  Generate factory parts")
-    with progress_bar("parts", enabled=at_terminal()) as step:
-        generate_surfaces(root, progress=step)
-    console().print(f"parts with known defects are in {root}")
+def _generate(demo: demos.Demo) -> None:
+    console().rule(f"0  Generate {demo.WHAT}")
+    with progress_bar(demo.WHAT, enabled=at_terminal()) as step:
+        demo.generate(step)
+    console().print(f"{demo.WHAT} with known labels are in {demo.ROOT}")
 
 
 def _send(url: str, result: RunResult) -> None:

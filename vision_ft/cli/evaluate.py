@@ -32,12 +32,14 @@ def run(argv: Sequence[str]) -> int:
     found = parser.parse(argv)
     from vision_ft.bundle.folder import open_bundle
     from vision_ft.evaluation.judge import judge_bundle
+    from vision_ft.tasks.registry import task_judge
 
     open_bundle(found.bundle)  # before minutes are spent on reading images
     with progress_bar("evaluate", enabled=at_terminal()) as step:
         summary = judge_bundle(
             found.bundle,
             read_index(found),
+            judge_of=task_judge,
             split=found.split,
             split_file=found.split_file,
             leave_out_seen=found.leave_out_seen,

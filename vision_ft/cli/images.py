@@ -46,6 +46,9 @@ def add_data_flags(parser: Parser, *, on_error: Literal["raise", "skip"] = "rais
     parser.add_argument(
         "--data.limit_per_class", dest="limit", type=int, metavar="K", help="at most K images a class, by the seed"
     )
+    parser.add_argument(
+        "--data.one_class", dest="one_class", metavar="ID", help="read every labelled object as of one class of this id"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of drawing and splitting")
 
 
@@ -74,6 +77,7 @@ def read_index(found: Any, *, good: tuple[str, ...] | None = None) -> Index:
         on_error=found.on_error,
         limit_per_class=found.limit,
         seed=found.seed,
+        one_class=found.one_class,
         embed=_embed if find_spec("torch") else None,
     )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from vision_ft.bundle.classes import ClassInfo
-from vision_ft.data.index import SCHEMA, SLICE, Index, Rejected
+from vision_ft.data.index import SCHEMA, SLICE, Index, MaskCode, Rejected
+from vision_ft.data.objects import OBJECT_TYPE, OBJECTS, ObjectLabel
 from vision_ft.data.probe import Prober
 from vision_ft.data.union import Union
 from vision_ft.errors import DataError
@@ -44,6 +45,7 @@ class Row:
     split: str | None = None
     mask: str | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
+    objects: tuple[ObjectLabel, ...] | None = None
 
 
 def build(
@@ -55,6 +57,7 @@ def build(
     rejected: Sequence[Rejected] = (),
     notes: Sequence[str] = (),
     grouping: str | None = None,
+    mask_code: MaskCode | None = None,
 ) -> Index:
     """Look at each row's file and make the index, sorted by path.
 
@@ -92,6 +95,7 @@ def build(
         rejected=tuple(left_out),
         notes=tuple(notes),
         grouping=grouping or _grouping([row for row, *_ in kept]),
+        mask_code=mask_code,
     )
 
 
@@ -161,6 +165,9 @@ def _table(kept: Sequence[tuple[Row, str, int, int]]) -> pa.Table:
         "mask": [row.mask for row in rows],
     }
     fields = list(SCHEMA)
+    if any(row.objects is not None for row in rows):
+        columns[OBJECTS] = [None if row.objects is None else [one.to_plain() for one in row.objects] for row in rows]
+        fields.append(pa.field(OBJECTS, pa.list_(OBJECT_TYPE)))
     for name in sorted({name for row in rows for name in row.slices}):
         columns[SLICE + name] = [row.slices.get(name) for row in rows]
         fields.append(pa.field(SLICE + name, pa.string()))

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from vision_ft.data.build import Row, build, is_image, named_in_utf8, raise_all
 from vision_ft.data.cards import Card, CsvTarget, FolderMask, FolderTarget, RegexTarget
-from vision_ft.data.formats import table
+from vision_ft.data.formats import coco, masks, table, voc, yolo
+from vision_ft.data.found import Found
 from vision_ft.data.grouping import PartRule, keys
 from vision_ft.data.index import Index, Rejected
 from vision_ft.data.probe import Prober
 from vision_ft.errors import DataError
 
-TASKS = ("classify",)
-"""Tasks whose cards can be read into an index of whole-image labels."""
+_LABELLED: Mapping[str, Callable[..., Found]] = {
+    "voc": voc.rows,
+    "coco": coco.rows,
+    "yolo": yolo.rows,
+    "masks": masks.rows,
+}
+"""Layouts in which objects are labelled, and their readers."""
 
 
 def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
@@ -24,19 +30,16 @@ def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
 
     The index has all classes of the card, in its order, whether or not the root has images
     of each. What the card does not say of parts and groups, its table's own columns say;
-    where neither does, the groups are still to be found. Raises DataError when the card is
-    of a task that is not read here, when its image glob is none or matches nothing, and for
-    each image whose class the card does not list.
+    where neither does, the groups are still to be found. Where objects are labelled, they say
+    of what classes an image is, and a background class is added if the card has none. Raises
+    DataError when the card's image glob is none or matches nothing, for each image (or object)
+    whose class the card does not list, and for each wrong label.
     """
-    if card.task not in TASKS or card.layout == "voc":
-        raise DataError(
-            f"The data card {card.name!r} describes boxes for the task {card.task!r}, which comes with another task",
-            expected=f"a card for {' or '.join(TASKS)}",
-            remedy="For NEU steel as whole images, use the card 'neu_cls'." if card.name == "neu_det" else "",
-        )
     if not root.is_dir():
         raise DataError(f"{root} is no folder", expected=f"the folder that the data card {card.name!r} describes")
-    rows, rejected = _from_table(card, root) if isinstance(card.target, CsvTarget) else _from_names(card, root)
+    prober = prober or Prober()
+    read = _read(card, root, prober)
+    rows, rejected = read.rows, read.rejected
     if not rows:
         raise DataError(
             f"The data card {card.name!r} finds no image below {root}",
@@ -44,7 +47,7 @@ def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
             got=f"{rejected[0].path}: {rejected[0].reason}" if rejected else "",
             remedy="" if rejected else "Give the folder that the pattern starts from.",
         )
-    known = {one.id for one in card.classes}
+    known = {one.id for one in read.classes}
     raise_all(
         f"Data card {card.name!r}, {root}",
         [f"{row.path}: class {one!r} is not in the card" for row in rows for one in row.targets if one not in known],
@@ -52,13 +55,30 @@ def read(card: Card, root: Path, *, prober: Prober | None = None) -> Index:
     )
     # That the group is the part says nothing where the part is left open.
     grouped = card.part is not None or not isinstance(card.group, PartRule | None)
-    return build(
+    index = build(
         root,
         _complete(card, root, rows),
-        card.classes,
+        read.classes,
         prober=prober,
         rejected=rejected,
+        notes=read.notes,
         grouping="card" if grouped else None,
+        mask_code=read.mask_code,
+    )
+    return replace(index, train_on=card.train_on)
+
+
+def _read(card: Card, root: Path, prober: Prober) -> Found:
+    """Read the rows and their classes; those of labelled objects from the reader of their layout."""
+    if card.layout not in _LABELLED:
+        rows, rejected = _from_table(card, root) if isinstance(card.target, CsvTarget) else _from_names(card, root)
+        return Found(tuple(rows), card.classes, tuple(rejected))
+    wanted = {path.relative_to(root).as_posix() for path in _glob(card, root)}
+    found = _LABELLED[card.layout](root, prober=prober, classes=card.classes)
+    return replace(
+        found,
+        rows=tuple(row for row in found.rows if row.path in wanted),
+        rejected=tuple(one for one in found.rejected if one.path in wanted),
     )
 
 
@@ -90,7 +110,7 @@ def _glob(card: Card, root: Path) -> list[Path]:
         ) from error
 
 
-def _target(rule: FolderTarget | RegexTarget | CsvTarget, path: str) -> str | None:
+def _target(rule: FolderTarget | RegexTarget | CsvTarget | None, path: str) -> str | None:
     if isinstance(rule, FolderTarget):
         folders = PurePosixPath(path).parts[:-1]
         return folders[rule.depth] if rule.depth < len(folders) else None
@@ -108,7 +128,8 @@ def _from_table(card: Card, root: Path) -> tuple[list[Row], list[Rejected]]:
 def _complete(card: Card, root: Path, rows: Sequence[Row]) -> list[Row]:
     """Add what the card says of part, group, slices and mask to the rows."""
     paths = [row.path for row in rows]
-    firsts = [row.targets[0] for row in rows]
+    # A part is of the class that the card's rule names, also where other objects are labelled in the image.
+    firsts = [_target(card.target, row.path) or row.targets[0] for row in rows]
     columns = _columns(rows)
     listed = _slice_table(card, root)
     parts = [row.part for row in rows] if card.part is None else keys(card.part, paths, firsts, columns=columns)

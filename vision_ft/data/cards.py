@@ -85,9 +85,10 @@ class Card(_Closed):
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     title: str
     task: Literal["classify", "detect", "segment", "anomaly"]
-    layout: Literal["files", "table", "voc"]
+    layout: Literal["files", "table", "voc", "coco", "yolo", "masks"]
     images: str
-    target: TargetRule
+    target: TargetRule | None = None
+    """The class of an image; where objects are labelled they say it, and the rule only serves that of the part."""
     classes: tuple[ClassInfo, ...] = Field(min_length=1)
     part: KeyRule | None = None
     """What is decided together; None: the table's own column `part`, or else each image."""
@@ -97,6 +98,8 @@ class Card(_Closed):
     slice_table: str | None = None
     """A CSV (columns path, target and more) whose further columns become slices; it may be missing."""
     masks: MaskRule | None = None
+    train_on: tuple[str, ...] = ()
+    """Only images of these classes are trained and validated on; all others are tested. Empty: any class."""
     augment: Literal["surface", "sign", "light", "none"] = "surface"
     licence: str
     source: str
@@ -110,6 +113,13 @@ class Card(_Closed):
             raise ValueError(f"class {twice[0]!r} is listed twice")
         if isinstance(self.target, CsvTarget) != (self.layout == "table"):
             raise ValueError("layout 'table' and target rule 'csv' go together")
+        if self.target is None and self.layout == "files":
+            raise ValueError("the key 'target' is missing, which layout 'files' needs")
+        if sum(one.background for one in self.classes) > 1:
+            raise ValueError("more than one class is marked background")
+        unknown = sorted(set(self.train_on) - set(ids))
+        if unknown:
+            raise ValueError(f"train_on names the class {unknown[0]!r}, which is not listed")
         return self
 
 

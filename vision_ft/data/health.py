@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_ft.data import duplicates
+from vision_ft.data.background import TITLE
 from vision_ft.data.folds import suggest
 from vision_ft.data.index import Index, Rejected
+from vision_ft.data.object_health import ObjectsHealth, look_at_objects
 from vision_ft.data.probe import Prober
 
 TELLING = 0.9
@@ -89,6 +91,8 @@ class HealthReport:
     splits: dict[str, int]
     advice: str
     warnings: tuple[str, ...]
+    objects: ObjectsHealth | None = None
+    """None where neither boxes, outlines nor masks are labelled."""
 
     def sections(self) -> tuple[Section, ...]:
         """Give the report as tables; empty ones are left out."""
@@ -107,6 +111,7 @@ class HealthReport:
                     for one in self.classes
                 ),
             ),
+            *_objects(self.objects),
             Section("Splits", ("split", "images"), tuple((name, str(count)) for name, count in self.splits.items())),
             Section("Sizes", ("width x height", "images"), _top([(f"{w} x {h}", count) for w, h, count in self.sizes])),
             Section(
@@ -137,7 +142,8 @@ def inspect(index: Index, *, prober: Prober | None = None) -> HealthReport:
     alone = duplicates.find(index.with_groups(paths), prober=prober)
     across = duplicates.find(index, prober=prober)
     sizes = Counter(zip(index.column("width"), index.column("height"), strict=True))
-    mixed = _mixed(index)
+    # Where objects are labelled, one part shows several kinds of them and no label is wrong.
+    mixed = () if index.has_objects or index.mask_code else _mixed(index)
     advice = suggest(index)
     report = HealthReport(
         images=len(index),
@@ -158,6 +164,7 @@ def inspect(index: Index, *, prober: Prober | None = None) -> HealthReport:
         splits=dict(Counter(split for split in index.column("split") if split)),
         advice=advice.reason,
         warnings=(),
+        objects=look_at_objects(index),
     )
     return _with_warnings(report, index.notes)
 
@@ -165,7 +172,7 @@ def inspect(index: Index, *, prober: Prober | None = None) -> HealthReport:
 def _with_warnings(report: HealthReport, notes: Sequence[str]) -> HealthReport:
     said = list(notes)
     for one in report.classes:
-        if one.images == 0:
+        if one.images == 0 and one.name != TITLE:
             said.append(f"Class {one.name} has no image.")
         for what, area in (("Brightness", one.brightness_auc), ("Sharpness", one.sharpness_auc)):
             if not np.isnan(area) and max(area, 1 - area) >= TELLING:
@@ -189,6 +196,25 @@ def _with_warnings(report: HealthReport, notes: Sequence[str]) -> HealthReport:
     if len(report.formats) > 1:
         said.append("Images are of several formats or bit depths; see that they do not go with the class.")
     return replace(report, warnings=tuple(dict.fromkeys(said)))
+
+
+def _objects(found: ObjectsHealth | None) -> tuple[Section, ...]:
+    if found is None:
+        return ()
+    head = ("class", "objects", "in images", "median size", "small", "medium", "large", "ignored")
+    rows = [
+        (
+            one.name,
+            *(str(count) for count in (one.objects, one.images)),
+            _figure(one.size, 0, " px"),
+            *(f"{share:.0%}" if one.objects else "" for share in (one.small, one.medium, one.large)),
+            str(one.ignored or ""),
+        )
+        for one in found.classes
+    ]
+    counts = [("no object", found.without), ("not labelled where", found.unknown)]
+    rows += [(name, "", str(count), "", "", "", "", "") for name, count in counts if count]
+    return (Section("Objects", head, tuple(rows)),)
 
 
 def _classes(index: Index, brightness: NDArray[np.float64], sharpness: NDArray[np.float64]) -> tuple[ClassHealth, ...]:

@@ -3,8 +3,9 @@
 Columns: `path` (relative to the root, POSIX), `targets` (list of class ids; one label is a
 list of one), `part` (what is decided together), `group` (what must not straddle a split),
 `split` (train, val, test, quarantine or null), `digest` (SHA-256 of the file's bytes),
-`width` and `height` (pixels, upright), `mask` (relative path or null), and any number of
-`slice.<name>` columns (camera, line, shift...).
+`width` and `height` (pixels, upright), `mask` (relative path or null), `objects` (see
+`data.objects`; only where boxes or outlines are labelled, an empty list is an image that was
+looked at and shows none), and any number of `slice.<name>` columns (camera, line, shift...).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from vision_ft.bundle.classes import ClassInfo, check_classes
 from vision_ft.data.atomic import replacing
+from vision_ft.data.objects import OBJECT_TYPE, OBJECTS, ObjectLabel, objects_from
 from vision_ft.errors import DataError
 
 SPLITS = ("train", "val", "test", "quarantine")
@@ -48,6 +50,18 @@ _META_KEY = b"vision_ft.index"
 
 
 @dataclass(frozen=True)
+class MaskCode:
+    """What the values of the masks mean."""
+
+    values: Mapping[str, str]
+    """Class id by grey value ("3") or colour ("#ff0000"); `IGNORE` leaves pixels out; others are background."""
+
+
+IGNORE = "(ignore)"
+"""Stands for a class in a `MaskCode` where pixels are to be left out of loss and metrics."""
+
+
+@dataclass(frozen=True)
 class Rejected:
     """An image that is left out, and why (unreadable, quarantined...)."""
 
@@ -67,6 +81,13 @@ class Sample:
     mask: Path | None
     slices: Mapping[str, str]
     digest: str
+    width: int = 0
+    """Pixels of the upright image."""
+    height: int = 0
+    objects: tuple[ObjectLabel, ...] | None = None
+    """Labelled objects; None where nothing is known of them."""
+    mask_code: MaskCode | None = None
+    """What the mask's values mean; None: what is not zero is of the image's first target."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +119,10 @@ class Index:
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
     grouping: str = "none"
+    mask_code: MaskCode | None = None
+    """What the masks' values mean; None: what is not zero is of the image's first target."""
+    train_on: tuple[str, ...] = ()
+    """Only images of these classes may be trained and validated on (see `split.assign`); empty: any class."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", self.root.absolute())
@@ -116,6 +141,11 @@ class Index:
     def class_ids(self) -> tuple[str, ...]:
         """Ids of the classes, in their order."""
         return tuple(one.id for one in self.classes)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether boxes or outlines are labelled."""
+        return OBJECTS in self.table.column_names
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -140,6 +170,10 @@ class Index:
                 mask=self.root / row["mask"] if row["mask"] else None,
                 slices={name: row[SLICE + name] for name in names if row[SLICE + name] is not None},
                 digest=row["digest"],
+                width=row["width"],
+                height=row["height"],
+                objects=objects_from(row.get(OBJECTS)),
+                mask_code=self.mask_code,
             )
 
     def select(self, which: Sequence[bool] | Sequence[int] | NDArray[np.bool_] | NDArray[np.integer[Any]]) -> Index:
@@ -176,14 +210,18 @@ class Index:
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
     def fingerprint(self) -> str:
-        """SHA-256 over the sorted image digests and their targets.
+        """SHA-256 over the sorted image digests, their targets and objects, and the mask code.
 
-        It changes when an image or a label does, and not when a file is moved or renamed.
+        It changes when an image or a label does, and not when a file is moved or renamed. What
+        the pixels of masks say is not part of it.
         """
+        objects = self.column(OBJECTS) if self.has_objects else [None] * len(self)
         lines = sorted(
-            "\x1f".join((digest, *sorted(targets)))
-            for digest, targets in zip(self.column("digest"), self.column("targets"), strict=True)
+            "\x1f".join((digest, *sorted(targets), *_in_words(labelled)))
+            for digest, targets, labelled in zip(self.column("digest"), self.column("targets"), objects, strict=True)
         )
+        if self.mask_code is not None:
+            lines.append(json.dumps(dict(self.mask_code.values), sort_keys=True))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def counts(self) -> tuple[Count, ...]:
@@ -236,6 +274,8 @@ class Index:
             "rejected": [asdict(one) for one in self.rejected],
             "notes": list(self.notes),
             "grouping": self.grouping,
+            "mask_code": None if self.mask_code is None else dict(self.mask_code.values),
+            "train_on": list(self.train_on),
         }
         with replacing(path) as file:
             pq.write_table(self.table.replace_schema_metadata({_META_KEY: json.dumps(meta).encode()}), file)
@@ -267,11 +307,20 @@ class Index:
             rejected=tuple(Rejected(**one) for one in meta["rejected"]),
             notes=tuple(meta["notes"]),
             grouping=meta["grouping"],
+            mask_code=MaskCode(meta["mask_code"]) if meta.get("mask_code") else None,
+            train_on=tuple(meta.get("train_on", ())),
         )
 
     def _with(self, name: str, values: pa.Array) -> Index:
         at = self.table.schema.get_field_index(name)
         return replace(self, table=self.table.set_column(at, SCHEMA.field(name), values))
+
+
+def _in_words(objects: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """The objects of one image as text for the fingerprint; nothing where nothing is known of them."""
+    if objects is None:
+        return []
+    return ["objects", *sorted(json.dumps(one, sort_keys=True) for one in objects)]
 
 
 def _check(table: pa.Table, classes: Sequence[str]) -> None:
@@ -286,6 +335,8 @@ def _check(table: pa.Table, classes: Sequence[str]) -> None:
             )
         if not one.nullable and table.column(one.name).null_count:
             raise DataError(f"The index's column {one.name!r} has empty cells")
+    if OBJECTS in table.column_names and table.schema.field(OBJECTS).type != pa.list_(OBJECT_TYPE):
+        raise DataError(f"The index's column {OBJECTS!r} has a wrong type", expected="a list of objects")
     targets = table.column("targets")
     if table.num_rows and pc.min(pc.list_value_length(targets)).as_py() < 1:
         raise DataError("The index has an image without a target", expected="at least one class id")

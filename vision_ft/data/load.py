@@ -1,4 +1,4 @@
-"""The one door to labelled images: card, CSV or class folders in, index out."""
+"""The one door to labelled images: card, CSV or the layout that a folder has in, index out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from vision_ft.data import carded, cards, duplicates, formats
+from vision_ft.data.background import is_added
 from vision_ft.data.build import raise_all
 from vision_ft.data.duplicates import Embed
 from vision_ft.data.formats import table
 from vision_ft.data.index import Index
+from vision_ft.data.merging import as_one_class
 from vision_ft.data.probe import Prober
 from vision_ft.errors import DataError, UsageError
 
@@ -26,6 +28,7 @@ def load_index(
     on_error: Literal["raise", "skip"] = "raise",
     limit_per_class: int | None = None,
     seed: int = 0,
+    one_class: str | None = None,
     embed: Embed | None = None,
     prober: Prober | None = None,
 ) -> Index:
@@ -36,7 +39,8 @@ def load_index(
     `good` names the classes of good parts (a card's own declaration is replaced). Where
     neither a card nor a part or group in a table says of each image what it belongs to,
     near-duplicates become groups, and the index's notes say so; `embed` makes that search
-    sharper. `limit_per_class` keeps that many images of each class, drawn by `seed`.
+    sharper. `limit_per_class` keeps that many images of each class, drawn by `seed`. `one_class`
+    reads every labelled object as of one class with this id.
 
     Raises UsageError when card and CSV are both given, or a good class does not exist, and
     DataError when no image is left.
@@ -66,13 +70,18 @@ def load_index(
         )
     if good is not None:
         index = with_good(index, good)
+    if one_class is not None:
+        index = as_one_class(index, one_class)
     if index.grouping == "none":
         index = _grouped(index, prober, embed)
     return index if limit_per_class is None else index.limit_per_class(limit_per_class, seed)
 
 
 def with_good(index: Index, good: Sequence[str]) -> Index:
-    """Declare which classes are good parts; raises UsageError for an id that does not exist."""
+    """Declare which classes are good parts; raises UsageError for an id that does not exist.
+
+    A background class that the labels do not name stays good: on its images nothing is found.
+    """
     for one in good:
         if one not in index.class_ids:
             near = difflib.get_close_matches(one, index.class_ids, 1)
@@ -81,7 +90,8 @@ def with_good(index: Index, good: Sequence[str]) -> Index:
                 expected=f"one of {', '.join(index.class_ids)}",
                 remedy=f"Did you mean {near[0]!r}?" if near else "",
             )
-    return replace(index, classes=tuple(one.model_copy(update={"good": one.id in set(good)}) for one in index.classes))
+    wanted = set(good) | {one.id for one in index.classes if is_added(one)}
+    return replace(index, classes=tuple(one.model_copy(update={"good": one.id in wanted}) for one in index.classes))
 
 
 def _grouped(index: Index, prober: Prober, embed: Embed | None) -> Index:

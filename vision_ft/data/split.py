@@ -46,9 +46,14 @@ def assign(
     are in both) gets the split `quarantine` and is listed in `rejected`: the new image where
     a new one bridges, or else the images of the less protected split (train before val
     before test). An image that comes with the split `quarantine` stays there, whatever
-    `given` says, and links no groups. Raises SplitError for impossible fractions, when more
-    than half of the training images would be quarantined, and when a group, part or file
-    still is in two splits.
+    `given` says, and links no groups.
+
+    Where the index says what may be trained on (`train_on`), a group that holds an image of
+    another class goes to the test split as a whole; where it is saved in another split, its
+    images of such classes are quarantined.
+
+    Raises SplitError for impossible fractions, when more than half of the training images
+    would be quarantined, and when a group, part or file still is in two splits.
     """
     if min(test, val) < 0 or test + val >= 1:
         raise SplitError(
@@ -63,6 +68,7 @@ def assign(
     missing = () if _by_name(groups, saved) else _missing(claims, test, val)
     candidates: list[tuple[Candidate, list[int]]] = []
     strata = _strata(index, components)
+    barred = _barred(index)
     for name, at in components.items():
         own = {row: claim for row in at if (claim := claims[row])}
         known = {row: claim for row, claim in own.items() if claim.saved}
@@ -70,6 +76,16 @@ def assign(
         # What the data say gives way to what is saved: of these images, or of a group of their name.
         own = known or ({} if named else own)
         splits = {claim.split for claim in own.values()} or named
+        if not barred.isdisjoint(at):
+            if (known or named) and splits != {"test"}:
+                rows.bar(barred.intersection(at))
+                at = [row for row in at if row not in barred]
+                own = {row: claim for row, claim in own.items() if row not in barred}
+                splits = {claim.split for claim in own.values()} or splits
+                if not at:
+                    continue
+            else:
+                own, splits = {}, {"test"}
         if len(splits) > 1:
             rows.bridge(at, own, splits)
             continue
@@ -88,7 +104,17 @@ def assign(
 
 
 def check(index: Index) -> None:
-    """Raise SplitError when a group, a part, or a file's bytes, is in two splits; quarantine does not count."""
+    """Raise SplitError when a group, a part, or a file's bytes, is in two splits; quarantine does not count.
+
+    Also when an image of a class that is only tested (see `Index.train_on`) is in another split.
+    """
+    splits_now, paths = index.column("split"), index.column("path")
+    astray = [row for row in sorted(_barred(index)) if splits_now[row] in ("train", "val")]
+    if astray:
+        raise SplitError(
+            f"{paths[astray[0]]} is in {splits_now[astray[0]]}" + (f", and {len(astray) - 1} more" * (len(astray) > 1)),
+            expected=f"only images of {', '.join(index.train_on)} in train and val",
+        )
     for column, what in (("group", "Group"), ("part", "Part"), ("digest", "Image")):
         found: dict[str, dict[str, str]] = {}
         for value, split, path in zip(*(index.column(one) for one in (column, "split", "path")), strict=True):
@@ -146,6 +172,11 @@ class _Rows:
             fresh = newcomer and row not in own
             self._quarantine(row, f"its group joins images of {names}" if fresh else f"its group is in {names} at once")
 
+    def bar(self, at: Iterable[int]) -> None:
+        """Quarantine images of classes that are not trained on, whose groups are saved among those that are."""
+        for row in sorted(at):
+            self._quarantine(row, "its class is only tested, and its group is saved in another split")
+
     def _quarantine(self, row: int, why: str) -> None:
         self._splits[row] = "quarantine"
         self._rejected.append(Rejected(self._paths[row], f"quarantined: {why}"))
@@ -199,6 +230,13 @@ def _claims(index: Index, saved: SavedSplit | None, *, keep: bool) -> list[_Clai
         else:
             claims.append(None)
     return claims
+
+
+def _barred(index: Index) -> set[int]:
+    """Rows of images that may be neither trained nor validated on."""
+    if not index.train_on:
+        return set()
+    return {row for row, targets in enumerate(index.column("targets")) if not set(targets) <= set(index.train_on)}
 
 
 def _by_name(groups: Iterable[str], saved: SavedSplit | None) -> set[str]:

@@ -6,18 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vision_ft.bundle.manifest import Manifest
+from vision_ft.evaluation.names import figure_name
 from vision_ft.evaluation.objective_words import objective_of, objective_words
-
-_FIGURES = {
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "accuracy": "Accuracy",
-    "escape_rate": "Escape rate (by part)",
-    "overkill_rate": "Overkill rate (by part)",
-    "review_share": "Review share (by part)",
-    "ece": "Calibration error (ECE)",
-    "nll": "Negative log-likelihood",
-}
 
 
 def facts(manifest: Manifest) -> list[tuple[str, str]]:
@@ -105,20 +95,16 @@ def decision_lines(manifest: Manifest) -> list[str]:
 
 def _metric_blocks(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The blocks of figures in a manifest: those nested under what they were measured on, or the whole."""
-    if any(name in metrics for name in _FIGURES):
+    if "headline" in metrics:
         return [(str(metrics.get("origin", "measured")), metrics)]
-    return [
-        (name, block)
-        for name, block in metrics.items()
-        if isinstance(block, Mapping) and any(figure in block for figure in _FIGURES)
-    ]
+    return [(name, block) for name, block in metrics.items() if isinstance(block, Mapping) and "headline" in block]
 
 
 def _metrics(block: Mapping[str, Any]) -> list[str]:
     lines = [f"{block['images']} images of {block['parts']} parts.", ""] if {"images", "parts"} <= set(block) else []
     lines += ["| figure | value | 95 % interval |", "| --- | ---: | --- |"]
-    for name, title in _FIGURES.items():
-        value = block.get(name)
+    for name in block["headline"]:
+        value, title = block.get(name), figure_name(name).title
         if value is None:
             reason = block.get(f"{name}_reason")
             lines += [f"| {title} | - | {_cell(str(reason))} |"] if reason else []
@@ -130,10 +116,13 @@ def _metrics(block: Mapping[str, Any]) -> list[str]:
 
 
 def _classes(block: Mapping[str, Any]) -> list[str]:
-    lines = ["| class | images | parts | recall | precision | F1 |", "| --- | ---: | ---: | --- | --- | --- |"]
+    figures = tuple(block["per_class_figures"])
+    titles = [figure_name(name).title for name in figures]
+    lines = ["| class | images | parts | " + " | ".join(titles) + " |"]
+    lines.append("| --- | ---: | ---: |" + " --- |" * len(titles))
     for id_, entry in block["per_class"].items():
         cells = [str(entry.get("name", id_)), str(entry["support"]), str(entry["parts"])]
-        cells += [_span(entry, figure) for figure in ("recall", "precision", "f1")]
+        cells += [_span(entry, figure) for figure in figures]
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return lines
 

@@ -22,8 +22,8 @@ from vision_ft.evaluation.table import PredictionTable
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
-Each = Callable[[Sample, Prepared, Prediction], None]
-"""Called once an image is answered: the place to keep its quality, embedding or heatmap."""
+Each = Callable[[Sample, Prediction], None]
+"""Called once an image is answered: the place to keep its boxes, embedding or heatmap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,12 @@ def collect(
     def flush() -> None:
         if not waiting:
             return
-        outputs = predictor.infer(np.stack([prepared.pixels for _, prepared in waiting]))
-        predictions = predictor.assemble(outputs, [prepared.geometry for _, prepared in waiting])
-        for (sample, prepared), prediction in zip(waiting, predictions, strict=True):
+        predictions = predictor.answer([prepared for _, prepared in waiting])
+        for (sample, _), prediction in zip(waiting, predictions, strict=True):
             kept.append(sample)
             answers.append(_answer(prediction))
             if each is not None:
-                each(sample, prepared, prediction)
+                each(sample, prediction)
         waiting.clear()
 
     coming = _prepared(predictor, wanted, threads or cpu_budget(), 2 * batch_size)
@@ -178,7 +177,7 @@ def _table(
 
 
 def _answer(prediction: Prediction) -> _Answer:
-    return _Answer(prediction.decision, prediction.distance, prediction.result.to_json()["probabilities"])
+    return _Answer(prediction.decision, prediction.distance, prediction.probabilities)
 
 
 def _probabilities(answers: Sequence[_Answer], classes: Sequence[ClassInfo]) -> NDArray[np.float64]:

@@ -67,7 +67,7 @@ def bootstrap(table: PredictionTable, *, replicates: int = REPLICATES, seed: int
         return Intervals(dict.fromkeys(names, nothing), dict.fromkeys(_PER_CLASS, (nothing,) * len(table.classes)))
     sums, _ = sums_by_group(table)
     point = figures(Sums(sums.values.sum(axis=0, keepdims=True), sums.classes))
-    strata = _strata(sums.block(0) > 0)
+    strata = strata_of(sums.block(0) > 0)
     draws = _draws(sums, strata, replicates, np.random.default_rng(seed))
     everything = np.ones(len(strata), dtype=np.bool_)
     support, answered = sums.block(0) > 0, sums.block(1) > 0
@@ -125,7 +125,7 @@ def draw_weights(strata: NDArray[np.int64], replicates: int, rng: np.random.Gene
     return weights
 
 
-def _strata(present: NDArray[np.bool_]) -> NDArray[np.int64]:
+def strata_of(present: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Stratum of each group [G] from the classes present in it [G, C]: the one in the fewest groups."""
     order = np.argsort(present.sum(axis=0), kind="stable")
     return np.asarray(order[present[:, order].argmax(axis=1)], dtype=np.int64)

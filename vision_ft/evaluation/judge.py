@@ -13,6 +13,7 @@ from vision_ft.data.index import Index
 from vision_ft.data.split import SavedSplit, assign
 from vision_ft.errors import DataError, UsageError
 from vision_ft.evaluation.collect import collect
+from vision_ft.evaluation.judging import TaskJudge
 from vision_ft.evaluation.report import write_report
 from vision_ft.evaluation.summary import summarise, write_summary
 
@@ -21,6 +22,7 @@ def judge_bundle(
     bundle: Path,
     index: Index,
     *,
+    judge_of: Callable[[str], TaskJudge],
     split: str = "all",
     split_file: Path | None = None,
     leave_out_seen: bool = False,
@@ -31,24 +33,36 @@ def judge_bundle(
 ) -> dict[str, Any]:
     """Run the bundle over the images of a split and give the figures (see `summary.summarise`).
 
+    `judge_of` gives a task's judge by its name.
     `split` is `all`, or one of those that `split_file` or the data's own folders give. Images
     that the bundle was trained on are counted in the figures' notes, or left out.
 
     Raises `DataError` when no image is left, `UsageError` for a split that does not exist.
     """
     predictor = load(bundle, device=device)
-    chosen = _of_split(index, split, split_file)
+    judge = judge_of(predictor.stage.task)
+    chosen = _of_split(judge.labels(index), split, split_file)
     if leave_out_seen:
         seen = predictor.bundle.training_digests()
         chosen = chosen.select(np.array([digest not in seen for digest in chosen.column("digest")], dtype=np.bool_))
     if not len(chosen):
         raise DataError("No image is left to judge", remedy="Name other images, or keep those that the model has seen.")
-    table = collect(predictor, chosen.samples(), index.classes, progress=progress)
-    summary = summarise(table, predictor.manifest)
+    observer = judge.observer(predictor.manifest)
+    table = collect(predictor, chosen.samples(), chosen.classes, progress=progress, each=observer.see)
+    summary = summarise(table, predictor.manifest, judge=judge, observer=observer)
     if json_file is not None:
         write_summary(json_file, summary)
     if report is not None:
-        write_report(report, manifest=predictor.manifest, table=table, summary=summary, predictor=predictor)
+        write_report(
+            report,
+            manifest=predictor.manifest,
+            table=table,
+            summary=summary,
+            predictor=predictor,
+            sections=observer.sections(summary),
+            exhibits=observer.exhibits(table),
+            truths={sample.path.as_posix(): sample for sample in chosen.samples()},
+        )
         write_summary(report / "metrics.json", summary)
     return summary
 

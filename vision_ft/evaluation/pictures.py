@@ -24,8 +24,8 @@ class Pictures:
         return decode((self._root / path).read_bytes(), window=window)
 
     def overlay(self, path: str) -> NDArray[np.uint8] | None:
-        """The image with the evidence for the predicted label drawn on it; None where the bundle gives none."""
-        if self._predictor.stage.heatmap:
+        """The image with the answer drawn on it; None where there is nothing to draw."""
+        if self._predictor.no_overlay:
             return None
         image = self.image(path)
         return self._predictor(image).result.overlay(image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,17 @@ from vision_ft.bundle.manifest import Manifest
 from vision_ft.evaluation.escape import escapes
 from vision_ft.evaluation.figures import Figure, missing
 from vision_ft.evaluation.intervals import REPLICATES, bootstrap
+from vision_ft.evaluation.judging import Observer, TaskJudge
 from vision_ft.evaluation.objective_words import objective_of
 from vision_ft.evaluation.proportions import LEVEL, share
 from vision_ft.evaluation.table import PredictionTable
 from vision_ft.evaluation.verdicts import judge_decisions
 
+HEADLINE = (
+    "escape_rate", "overkill_rate", "review_share", "balanced_accuracy", "macro_f1", "accuracy", "ece", "out_of_scope",
+)  # fmt: skip
+"""Figures that are shown first where an image has one label."""
+PER_CLASS = ("precision", "recall", "f1")
 _OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll", "brier")
 _SLICE_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 _SLICE_VALUES = 30
@@ -29,8 +36,12 @@ def summarise(
     *,
     replicates: int = REPLICATES,
     seed: int = 0,
+    judge: TaskJudge | None = None,
+    observer: Observer | None = None,
 ) -> dict[str, Any]:
     """Every figure of a table as strict JSON.
+
+    Where an image has one label, which is what is assumed without a `judge`, these are:
 
     Keys: `images`, `parts`, `groups`, `origin`, `bundle` and `bundle_version`, `seen_images`;
     `accuracy`, `balanced_accuracy`, `macro_f1`, `ece`, `nll`, `brier`, `escape_rate`,
@@ -40,9 +51,10 @@ def summarise(
     `support` (images) and `parts`; `slices` by name and value; `objective` with `verdict` and
     `findings`, where a manifest states one; `notes`, sentences on what the figures cannot say.
 
+    Of other tasks the figures of an image's label are left out, and those of the task's observer
+    take their place. `headline` and `per_class_figures` name what is shown first.
     `out_of_scope` is the share of images beyond the manifest's distance limit.
     """
-    intervals = bootstrap(table, replicates=replicates, seed=seed)
     rates = escapes(table)
     seen = int(table.seen.sum())
     summary: dict[str, Any] = {
@@ -56,26 +68,40 @@ def summarise(
         "seen_images": seen,
         "seen_share": seen / len(table) if len(table) else None,
     }
-    for name in _OVERALL:
-        summary |= intervals.overall[name].to_json(name)
+    summary["task"] = manifest.stage.task if manifest else None
     summary |= rates.escape_rate.to_json("escape_rate")
     summary |= rates.overkill_rate.to_json("overkill_rate")
     summary |= rates.review_share.to_json("review_share")
     summary |= _out_of_scope(table, manifest).to_json("out_of_scope")
-    summary["per_class"] = {}
-    for number, one in enumerate(table.classes):
-        mine = table.targets == number
-        entry: dict[str, Any] = {"name": one.title, "good": one.good}
-        for name in ("precision", "recall", "f1"):
-            entry |= intervals.per_class[name][number].to_json(name)
-        entry |= {"support": int(mine.sum()), "parts": len(np.unique(table.parts[mine]))}
-        summary["per_class"][one.id] = entry
-    summary["slices"] = _slices(table, replicates, seed)
+    by_label = judge is None or judge.image_level
+    if by_label:
+        summary |= _by_label(table, replicates, seed)
+    if judge is not None:
+        summary |= {"headline": list(judge.headline), "per_class_figures": list(judge.per_class)}
+    if observer is not None:
+        summary |= observer.figures(table, seed=seed)
+    summary["slices"] = _slices(table, replicates, seed, _SLICE_FIGURES if by_label else ())
     if manifest is not None:
         verdict, findings = judge_decisions(table, objective_of(manifest.objective))
         summary["objective"] = {"verdict": verdict, "findings": list(findings)}
     summary["notes"] = _notes(table, summary)
     return summary
+
+
+def _by_label(table: PredictionTable, replicates: int, seed: int) -> dict[str, Any]:
+    """The figures of images that have one label."""
+    intervals = bootstrap(table, replicates=replicates, seed=seed)
+    found: dict[str, Any] = {"headline": list(HEADLINE), "per_class_figures": list(PER_CLASS), "per_class": {}}
+    for name in _OVERALL:
+        found |= intervals.overall[name].to_json(name)
+    for number, one in enumerate(table.classes):
+        mine = table.targets == number
+        entry: dict[str, Any] = {"name": one.title, "good": one.good}
+        for name in PER_CLASS:
+            entry |= intervals.per_class[name][number].to_json(name)
+        entry |= {"support": int(mine.sum()), "parts": len(np.unique(table.parts[mine]))}
+        found["per_class"][one.id] = entry
+    return found
 
 
 def write_summary(path: Path, summary: dict[str, Any]) -> None:
@@ -95,7 +121,7 @@ def _out_of_scope(table: PredictionTable, manifest: Manifest | None) -> Figure:
     )
 
 
-def _slices(table: PredictionTable, replicates: int, seed: int) -> dict[str, Any]:
+def _slices(table: PredictionTable, replicates: int, seed: int, figures: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, values in table.slices.items():
         present = [str(value) for value in np.unique(values) if value]
@@ -104,10 +130,12 @@ def _slices(table: PredictionTable, replicates: int, seed: int) -> dict[str, Any
         found[name] = {}
         for value in present:
             piece = table.select(values == value)
-            intervals, rates = bootstrap(piece, replicates=replicates, seed=seed), escapes(piece)
+            rates = escapes(piece)
             entry: dict[str, Any] = {"images": len(piece), "parts": len(np.unique(piece.parts))}
-            for figure in _SLICE_FIGURES:
-                entry |= intervals.overall[figure].to_json(figure)
+            if figures:
+                intervals = bootstrap(piece, replicates=replicates, seed=seed)
+                for figure in figures:
+                    entry |= intervals.overall[figure].to_json(figure)
             entry |= rates.escape_rate.to_json("escape_rate")
             entry |= rates.overkill_rate.to_json("overkill_rate")
             found[name][value] = entry

@@ -6,9 +6,10 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import onnx
 import torch
 from torch import nn
 
@@ -17,8 +18,17 @@ from vision_ft.bundle.manifest import InputSpec
 INPUT = "images"
 
 
-def export_onnx(graph: nn.Module, outputs: tuple[str, ...], spec: InputSpec, path: Path) -> None:
-    """Write `graph` as ONNX: `images` uint8 [batch, H, W, 3] in, `outputs` with a dynamic batch out."""
+def export_onnx(
+    graph: nn.Module,
+    outputs: tuple[str, ...],
+    spec: InputSpec,
+    path: Path,
+    finish: Callable[[onnx.ModelProto], onnx.ModelProto] | None = None,
+) -> None:
+    """Write `graph` as ONNX: `images` uint8 [batch, H, W, 3] in, `outputs` with a dynamic batch out.
+
+    `finish` makes of the exported model what is written.
+    """
     example = torch.zeros((2, spec.height, spec.width, 3), dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=4096)
     with _quiet():
@@ -33,7 +43,10 @@ def export_onnx(graph: nn.Module, outputs: tuple[str, ...], spec: InputSpec, pat
             verbose=False,
         )
         assert program is not None
-        program.save(str(path), external_data=False)
+        if finish is None:
+            program.save(str(path), external_data=False)
+        else:
+            onnx.save(finish(program.model_proto), str(path))
 
 
 @contextlib.contextmanager

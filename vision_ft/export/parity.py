@@ -2,7 +2,8 @@
 
 Both sides start from the same raw bytes. One is the torch module behind the recipe's own
 input, class list and temperature; the other is the bundle as the service runs it, behind its
-manifest. They must agree on every probability by class id and on every verdict.
+manifest. They must agree on what the task compares (see `BundleTask.difference`) and on every verdict.
+Of images that are looked at in tiles the first tile is compared.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decision import DecisionRule
 from vision_ft.bundle.decode import decode
 from vision_ft.bundle.manifest import InputSpec, Stage
-from vision_ft.bundle.place import place
+from vision_ft.bundle.place import place_view
 from vision_ft.bundle.predictor import Predictor
 from vision_ft.bundle.results import Prediction
-from vision_ft.bundle.tasks import bundle_task
+from vision_ft.bundle.tasks import Context, bundle_task
+from vision_ft.bundle.tiles import views_of
 from vision_ft.errors import ParityError
 
-TOLERANCE = 1e-4
 OUTPUT_TOLERANCE = 1e-3
 Outputs = dict[str, NDArray[Any]]
 
@@ -65,8 +66,11 @@ class Parity:
     changed_verdicts: int
     largest_output_difference: float = 0.0
     """Of an embedding, or of a class's evidence summed over the heatmap, in shares of the largest value."""
-    tolerance: float = TOLERANCE
+    tolerance: float = 1e-4
     output_tolerance: float = OUTPUT_TOLERANCE
+    least_verdicts: int = 2
+    compared: int = 1
+    """Probabilities, detections or defects that were compared."""
     worst_image: int = -1
     """Number of the image with the largest difference."""
 
@@ -87,27 +91,41 @@ class Parity:
 
 def compare(expected: Expected, predictor: Predictor, images: Sequence[bytes], *, batch_size: int = 8) -> Parity:
     """Compare both sides on encoded images."""
+    task = bundle_task(expected.stage.task)
     worst, at, changed, further = 0.0, -1, 0, 0.0
-    verdicts = set()
+    verdicts, compared = set(), 0
     for start in range(0, len(images), batch_size):
         some = images[start : start + batch_size]
         wanted, outputs = _expected(expected, some)
         prepared = [predictor.prepare(data) for data in some]
         answered = predictor.infer(np.stack([one.pixels for one in prepared]))
         answers = predictor.assemble(answered, [one.geometry for one in prepared])
-        further = float(np.max([further, *(_apart(outputs[n], answered.get(n)) for n in outputs)]))
+        further = float(
+            np.max([further, *(_apart(outputs[n], answered.get(n)) for n in task.COMPARED if n in outputs)])
+        )
         for row, (want, got) in enumerate(zip(wanted, answers, strict=True)):
-            difference = _difference(want, got)
+            difference = task.difference(want, got)
             if difference > worst or not np.isfinite(difference):
                 worst, at = difference, start + row
             verdicts.add((want.label, want.decision))
+            compared += task.substance(want)
             # The distance to the training images is the bundle's own knowledge; it is compared apart from it.
             changed += (want.label, want.decision) != (got.label, _without_distance(predictor, got))
-    return Parity(len(images), len(verdicts), float(worst), changed, further, worst_image=at)
+    return Parity(
+        len(images),
+        len(verdicts),
+        float(worst),
+        changed,
+        further,
+        tolerance=task.TOLERANCE,
+        least_verdicts=task.LEAST_VERDICTS,
+        compared=compared,
+        worst_image=at,
+    )
 
 
 def require(parity: Parity, where: str) -> None:
-    """Raise `ParityError` unless parity holds and was tested on at least two verdicts."""
+    """Raise `ParityError` unless parity holds and was tested on answers that say something."""
     if not parity.holds:
         raise ParityError(
             f"{where} does not answer like the trained model",
@@ -116,7 +134,13 @@ def require(parity: Parity, where: str) -> None:
             f"outputs, and {parity.changed_verdicts} changed verdicts on {parity.images} images",
             remedy="Nothing was written; report this with the recipe and the library versions of `vision-ft doctor`.",
         )
-    if parity.verdicts < 2:
+    if not parity.compared:
+        raise ParityError(
+            f"{where} found nothing on any of {parity.images} images",
+            expected="answers to compare",
+            remedy="Train longer: a model that finds nothing is of no use.",
+        )
+    if parity.verdicts < parity.least_verdicts:
         raise ParityError(
             f"{where} gave the same verdict on all {parity.images} images",
             expected="at least two verdicts to compare",
@@ -142,21 +166,18 @@ def _apart(want: NDArray[Any], got: NDArray[Any] | None) -> float:
 
 
 def _expected(expected: Expected, images: Sequence[bytes]) -> tuple[list[Prediction], Outputs]:
-    placed = [place(decode(data, window=expected.spec.window), expected.spec) for data in images]
-    outputs = expected.answer(torch.from_numpy(np.stack([pixels for pixels, _ in placed])))
-    task = bundle_task(expected.stage.task)
-    geometries = [geometry for _, geometry in placed]
-    return task.assemble(outputs, geometries, expected.stage, expected.rule, None, expected.version), outputs
-
-
-def _difference(want: Prediction, got: Prediction) -> float:
-    ours, theirs = (p.result.to_json().get("probabilities", {}) for p in (want, got))
-    if set(ours) != set(theirs):
-        return float("inf")
-    if not ours:
-        return abs(want.probability - got.probability)
-    # Python's max would pass over what is no number.
-    return float(np.max([abs(ours[name] - theirs[name]) for name in ours]))
+    spec = expected.spec
+    decoded = [decode(data, window=spec.window) for data in images]
+    views = [views_of(image.shape[1], image.shape[0], spec)[0] for image in decoded]
+    placed = [place_view(image, view, pad=spec.pad) for image, view in zip(decoded, views, strict=True)]
+    outputs = expected.answer(torch.from_numpy(np.stack(placed)))
+    context = Context(expected.stage, expected.rule, expected.version)
+    answers = []
+    for row, view in enumerate(views):
+        gathering = bundle_task(expected.stage.task).gather(context, view.width, view.height)
+        gathering.add({name: value[row] for name, value in outputs.items()}, view)
+        answers.append(gathering.finish(None, None))
+    return answers, outputs
 
 
 def _without_distance(predictor: Predictor, got: Prediction) -> Any:

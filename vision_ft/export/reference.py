@@ -33,8 +33,9 @@ def measure_reference(
     embeddings, quality = [], []
     for sample in chosen:
         image = decode(sample.path.read_bytes(), window=predictor.stage.input.window)
-        prepared = predictor.prepare(image)
-        embeddings.append(predictor.infer(prepared.pixels[None])["embeddings"][0])
+        embedding = predictor(image).embedding
+        assert embedding is not None, "every graph gives embeddings"
+        embeddings.append(embedding)
         quality.append(measure(image).as_array())
     numbers = {c.id: n for n, c in enumerate(classes)}
     confusion = np.zeros((len(classes), len(classes)), np.int64)

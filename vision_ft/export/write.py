@@ -81,9 +81,10 @@ def write_bundle(
     fold models, which answer for themselves.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(target) as folder:
+    with beside(target) as folder:
         graph = folder / "model.onnx"
-        export_onnx(exportable.graph, exportable.outputs, contents.spec, graph)
+        given = exportable.graph_outputs or exportable.outputs
+        export_onnx(exportable.graph, given, contents.spec, graph, exportable.finish)
         stage = _stage(exportable, contents)
         created = datetime.now(UTC)
         manifest = Manifest(
@@ -100,11 +101,11 @@ def write_bundle(
             libraries=libraries(),
         )
         (folder / TRAINING_IMAGES).write_text("".join(f"{d}\n" for d in sorted(set(contents.digests))), "ascii")
-        manifest = _seal(folder, manifest)
+        manifest = seal(folder, manifest)
         if finish is not None:
             reference, rule = finish(Predictor(open_bundle(folder), device=device))
             reference.write(folder)
-            manifest = _seal(folder, manifest.model_copy(update={"decision": rule}))
+            manifest = seal(folder, manifest.model_copy(update={"decision": rule}))
         if parity_images:
             known = stage.model_copy(update={"classes": exportable.classes})
             expected = Expected(exportable.reference, known, manifest.decision, manifest.version)
@@ -113,17 +114,17 @@ def write_bundle(
             (folder / "parity.json").write_text(json.dumps(parity.to_json(), indent=2) + "\n", "utf-8")
         if card is not None:
             (folder / "card.md").write_text(card(manifest), "utf-8")
-        _seal(folder, manifest)
+        seal(folder, manifest)
     return target
 
 
 def update_metrics(target: Path, metrics: dict[str, Any], card: Callable[[Manifest], str]) -> None:
     """Put the figures, measured with the bundle itself, into its manifest and card; all or nothing."""
     manifest = open_bundle(target).manifest.model_copy(update={"metrics": metrics})
-    with _beside(target) as folder:
+    with beside(target) as folder:
         shutil.copytree(target, folder, dirs_exist_ok=True)
         (folder / "card.md").write_text(card(manifest), "utf-8")
-        _seal(folder, manifest)
+        seal(folder, manifest)
 
 
 def libraries() -> dict[str, str]:
@@ -153,7 +154,7 @@ def _stage(exportable: Exportable, contents: Contents) -> Stage:
 
 
 @contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
+def beside(target: Path) -> Iterator[Path]:
     """A folder beside the target that takes its place when the block ends, and is gone when it fails."""
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -164,7 +165,8 @@ def _beside(target: Path) -> Iterator[Path]:
         raise
 
 
-def _seal(folder: Path, manifest: Manifest) -> Manifest:
+def seal(folder: Path, manifest: Manifest) -> Manifest:
+    """Write the manifest with the checksums of all that lies in the folder, and give it."""
     sealed = manifest.model_copy(update={"files": file_digests(folder)})
     write_manifest(folder, sealed)
     return sealed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -79,9 +79,12 @@ def json_schema() -> str:
     schema = Recipe.model_json_schema()
     for section, key in BARE_SECTIONS.items():
         field = schema["properties"][section]
-        whole = field.pop("$ref")
-        words = schema["$defs"][whole.rsplit("/", 1)[-1]]["properties"][key]
-        field["anyOf"] = [{"$ref": whole}, {k: words[k] for k in ("type", "const", "enum") if k in words}]
+        wholes = [one["$ref"] for one in field.pop("oneOf", ())] or [field.pop("$ref")]
+        field.pop("discriminator", None)
+        field["anyOf"] = [{"$ref": whole} for whole in wholes]
+        for whole in wholes:
+            words = schema["$defs"][whole.rsplit("/", 1)[-1]]["properties"][key]
+            field["anyOf"].append({k: words[k] for k in ("type", "const", "enum") if k in words})
     return json.dumps(schema, indent=2) + "\n"
 
 
@@ -90,12 +93,20 @@ def valid_keys() -> list[str]:
     return list(_walk(Recipe, ""))
 
 
-def _walk(model: type[BaseModel], prefix: str) -> Iterator[str]:
+def _walk(model: type[BaseModel], prefix: str, tag: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         yield key
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _walk(field.annotation, f"{key}.")
+        models = _models(field.annotation, BARE_SECTIONS.get(key, ""), tag)
+        yield from dict.fromkeys(k for one in models for k in _walk(one, f"{key}.", tag))
+
+
+def _models(annotation: Any, named: str, tag: str) -> list[type[BaseModel]]:
+    """The sections that a key may hold: several, where it is one of several kinds and no tag says which."""
+    several = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type)]
+    found = [one for one in several if issubclass(one, BaseModel)]
+    tagged = [one for one in found if named in one.model_fields and one.model_fields[named].default == tag]
+    return tagged or found
 
 
 def _shipped() -> dict[str, Path]:
@@ -156,7 +167,9 @@ def _lay(content: dict[str, Any], keys: list[str], value: Any, sections: Set[str
 
 
 def _one_sentence(error: ValidationError, where: str) -> RecipeError:
-    problems = error.errors(include_url=False)
+    found = error.errors(include_url=False)
+    tag = next((str(one["loc"][1]) for one in found if _tagged(one)), "")
+    problems = [_untagged(one) for one in found]
     # An unknown key explains other failures beside it, so it is told first.
     first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
     known = set(valid_keys())
@@ -165,11 +178,11 @@ def _one_sentence(error: ValidationError, where: str) -> RecipeError:
     others = {_known(p, known) if p["type"] != "extra_forbidden" else str(p["loc"]) for p in problems}
     more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
     if unknown:
-        near = _nearest(key)
-        return RecipeError(
-            f"{where}: unknown key {key}{more}",
-            remedy=f"Did you mean {near}?" if near else "See --print-config for all keys.",
-        )
+        near = _nearest(key, list(_walk(Recipe, "", tag)))
+        hint = f"Did you mean {near}?" if near else "See --print-config for all keys."
+        if key in known:
+            hint = f"It is of another {key.partition('.')[0]} than {tag}: see --print-config for the keys of this one."
+        return RecipeError(f"{where}: unknown key {key}{more}", remedy=hint)
     same = [p for p in problems if p["type"] != "extra_forbidden" and _known(p, known) == key]
     place = f"{where}: {key}{more}" if key else f"{where}{more}"
     if first["type"] == "value_error":
@@ -180,6 +193,26 @@ def _one_sentence(error: ValidationError, where: str) -> RecipeError:
     return RecipeError(place, expected=expected, got=_shown(first["input"]))
 
 
+def _untagged(problem: ErrorDetails) -> ErrorDetails:
+    """The problem without the step into one of several kinds of a section, which pydantic names by its tag."""
+    loc = problem["loc"]
+    if _tagged(problem):
+        problem["loc"] = (loc[0], *loc[2:])
+    if problem["type"] == "union_tag_invalid":
+        named = BARE_SECTIONS[str(loc[0])]
+        problem["loc"] = (*loc, named)
+        problem["input"] = problem["input"][named]
+        tags = problem.get("ctx", {}).get("expected_tags", problem["msg"])
+        problem["msg"] = " or ".join(tags.rsplit(", ", 1))
+    return problem
+
+
+def _tagged(problem: ErrorDetails) -> bool:
+    """Whether the place of a problem has a step into one of several kinds."""
+    loc = problem["loc"]
+    return len(loc) > 2 and loc[0] in BARE_SECTIONS and f"{loc[0]}.{loc[1]}" not in set(valid_keys())
+
+
 def _known(problem: ErrorDetails, known: set[str]) -> str:
     """The key that a problem is of, without pydantic's further steps into types and lists."""
     steps = [str(step) for step in problem["loc"]]
@@ -188,8 +221,7 @@ def _known(problem: ErrorDetails, known: set[str]) -> str:
     return ".".join(steps)
 
 
-def _nearest(key: str) -> str:
-    keys = valid_keys()
+def _nearest(key: str, keys: Sequence[str]) -> str:
     near = difflib.get_close_matches(key, keys, 1, cutoff=0.5)
     if not near:
         leaf = {k.rsplit(".", 1)[-1]: k for k in keys}
@@ -210,6 +242,7 @@ _KINDS = {
     "path_type": "a path",
     "tuple_type": "a list",
     "model_type": "keys and values",
+    "model_attributes_type": "keys and values",
     "dict_type": "keys and values",
     "invalid_key": "a key that is text",
     "missing": "more values",

@@ -51,6 +51,8 @@ class DataSection(Section):
     """What to do with an image that cannot be read: stop, or leave it out and list it."""
     limit_per_class: int | None = Field(default=None, ge=2)
     """Use at most this many images a class in all, drawn by the seed."""
+    one_class: str | None = None
+    """Read every labelled object as of one class with this id: for a detector whose finds another model names."""
     masks: bool = True
     """Use the masks that the card or the table gives (as additional supervision)."""
     cache_mb: int = Field(default=2048, ge=0)
@@ -121,6 +123,15 @@ class InputSection(Section):
         if value is not None and value[0] >= value[1]:
             raise ValueError("the intensity of black, and the higher one of white")
         return value
+
+
+class TileSection(Section):
+    """Large images: train and answer on overlapping squares of their own pixels; one answer an image."""
+
+    size: int = Field(ge=32, le=4096)
+    """Side of a tile in pixels of the original image; the input's size, unless tiles are to be resized."""
+    overlap: float = Field(default=0.2, ge=0.0, lt=0.9)
+    """Share of a tile that the next one repeats: as large as the largest object, or nearly so."""
 
 
 class TrainerSection(Section):

@@ -74,8 +74,8 @@ def build_augmentation(section: AugmentSection, *, square: bool, boxes: bool = F
                 num_holes_range=(1, 2), hole_height_range=(0.08, 0.2), hole_width_range=(0.08, 0.2), p=section.erase
             )
         )
-    params = A.BboxParams(format="pascal_voc", label_fields=["labels"], min_visibility=0.2) if boxes else None
-    return A.Compose(steps, bbox_params=params)
+    params = A.BboxParams(format="pascal_voc", label_fields=["labels"], min_visibility=0.2, filter_invalid_bboxes=True)
+    return A.Compose(steps, bbox_params=params if boxes else None)
 
 
 def augment(pipeline: A.Compose, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
@@ -83,3 +83,16 @@ def augment(pipeline: A.Compose, image: NDArray[np.uint8], seed: int) -> NDArray
     # A seed would go to each step alike, and all would flip, turn and darken together: they share generators.
     pipeline.set_random_state(np.random.default_rng([seed, 1]), random.Random(seed))
     return np.ascontiguousarray(pipeline(image=image)["image"])
+
+
+def augment_boxes(
+    pipeline: A.Compose, image: NDArray[np.uint8], boxes: NDArray[np.float64], labels: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.int64]]:
+    """One augmented image with its boxes [M, 4] (left, top, right, bottom in pixels) and labels [M].
+
+    Boxes of which less than a fifth is inside afterwards are gone, the others are cut to the image.
+    """
+    pipeline.set_random_state(np.random.default_rng([seed, 1]), random.Random(seed))
+    made = pipeline(image=image, bboxes=boxes, labels=labels)
+    found = np.asarray(made["bboxes"], dtype=np.float64).reshape(-1, 4)
+    return np.ascontiguousarray(made["image"]), found, np.asarray(made["labels"], dtype=np.int64).reshape(-1)

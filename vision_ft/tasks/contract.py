@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import lightning.pytorch as pl
 import numpy as np
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from vision_ft.backbones.contract import Backbone
 from vision_ft.bundle.classes import ClassInfo
-from vision_ft.bundle.manifest import InputSpec
+from vision_ft.bundle.manifest import Calibration, InputSpec
 from vision_ft.data.index import Sample
 from vision_ft.recipe.model import Recipe
 
@@ -50,19 +50,36 @@ class Exportable:
     """The module's own answer on a uint8 batch, by another path than the graph's: parity is judged by it."""
     classes: tuple[ClassInfo, ...]
     """The classes that the module was built for, in the order of its outputs."""
+    graph_outputs: tuple[str, ...] = ()
+    """What `graph` gives, where `finish` makes `outputs` of it."""
+    finish: Callable[[Any], Any] | None = None
+    """From the exported `onnx.ModelProto` to the one that is shipped: post-processing that torch cannot export."""
+
+
+@runtime_checkable
+class MakesParityImages(Protocol):
+    """What a task offers besides whose answers on labelled images may all be alike: it learns from good parts alone."""
+
+    def parity_images(self, images: Sequence[bytes]) -> list[bytes]:
+        """Encoded images made from some of these, on which another verdict is to be expected."""
 
 
 class TorchTask(Protocol):
-    """What a package in `tasks/` offers as `TASK`."""
+    """What a package in `tasks/` offers as `task.TASK`; the torch-free half is `evaluation.judging.TaskJudge`.
+
+    Its modules have the network as `network`, and that has the backbone as `backbone`. Batches
+    are lists of tensors, the uint8 images [N, H, W, 3] first.
+    """
 
     default_epochs: int
-    """Epochs where the recipe states neither epochs nor a time."""
+    """Epochs where the recipe states neither epochs nor a time; 0: it has none, whatever the recipe states, and all
+    that it learns it learns in `warm_start`."""
 
     monitors: tuple[str, ...]
     """Names of the validation figures that can choose a checkpoint, beside `objective` and `loss`."""
 
     def can_ship_start(self, recipe: Recipe) -> bool:
-        """Whether the module is of use before its first step."""
+        """Whether the module is of use before its first step; else it is not judged then."""
 
     def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
         """Training and validation loaders; the images are cached by this call."""
@@ -82,7 +99,7 @@ class TorchTask(Protocol):
     def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
         """What the pretrained backbone sees in images, float32 [N, D]: for a quick probe before training."""
 
-    def exportable(self, module: Any, *, temperature: float, heatmap: bool) -> Exportable:
+    def exportable(self, module: Any, *, calibration: Calibration, heatmap: bool) -> Exportable:
         """The graph of a trained module with its calibration built in."""
 
     def prior(self, recipe: Recipe, samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vision_ft.bundle.decode import decode
 from vision_ft.bundle.manifest import InputSpec
-from vision_ft.bundle.place import geometry_of, place, place_mask
+from vision_ft.bundle.place import Geometry, geometry_of, place, place_mask, place_view
 from vision_ft.bundle.threads import cpu_budget
 from vision_ft.data.index import Sample
 
@@ -51,6 +51,8 @@ class PlacedImages:
         self._store = store or PlacedStore()
         self._kept: list[NDArray[np.uint8] | None] = [None] * len(self.samples)
         self._masks: dict[int, NDArray[np.uint8] | None] = {}
+        self._whole: dict[int, NDArray[np.uint8]] = {}
+        self._whole_bytes = 0
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -61,12 +63,28 @@ class PlacedImages:
         return sum(image is not None for image in self._kept)
 
     def load(self) -> None:
-        """Fill the cache, on as many threads as the process may use."""
+        """Fill the cache, on as many threads as the process may use; images in tiles are read as they are cut."""
+        if self.spec.tile is not None:
+            return
         self._kept = self._store.load(self.samples, self.spec, self._cache_mb)
 
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
         kept = self._kept[row]
         return _placed(self.samples[row], self.spec) if kept is None else kept
+
+    def cut(self, row: int, geometry: Geometry) -> NDArray[np.uint8]:
+        """A view of a sample's full-resolution image at the input size, uint8 [H, W, 3].
+
+        Decoded images are kept too, as far as they fit into `cache_mb` MiB.
+        """
+        image = self._whole.get(row)
+        if image is None:
+            sample = self.samples[row]
+            image = decode(sample.path.read_bytes(), window=self.spec.window)
+            if self._whole_bytes + image.nbytes <= self._cache_mb * 2**20:
+                self._whole[row] = image
+                self._whole_bytes += image.nbytes
+        return place_view(image, geometry, pad=self.spec.pad)
 
     def mask(self, row: int) -> NDArray[np.uint8] | None:
         """The defect mask of a sample at the input size, uint8 [H, W]; None where it has none, or an empty one.

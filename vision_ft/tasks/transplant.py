@@ -22,11 +22,19 @@ _PAD = 12
 def transplant(
     recipient: NDArray[np.uint8], donor: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
 ) -> NDArray[np.uint8] | None:
-    """The donor's masked pixels blended into the recipient at a new place, uint8 RGB [H, W, 3].
+    """The donor's masked pixels blended into the recipient at a new place, uint8 RGB [H, W, 3]; see `transplanted`."""
+    made = transplanted(recipient, donor, mask, rng)
+    return None if made is None else made[0]
 
-    All three have one size; `mask` uint8 [H, W] is non-zero on the defect. A defect at the
-    border stays at its place: there it belongs to the part's edge. None where the mask is
-    empty, or too large to be moved.
+
+def transplanted(
+    recipient: NDArray[np.uint8], donor: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """The recipient with the donor's masked pixels at a new place, uint8 RGB [H, W, 3], and the mask as it moved.
+
+    All three have one size; `mask` uint8 [H, W] is non-zero on the defect, and what it says goes
+    along. A defect at the border stays at its place: there it belongs to the part's edge. None
+    where the mask is empty, or too large to be moved.
     """
     if rng.random() < 0.5:
         donor, mask = donor[:, ::-1], mask[:, ::-1]
@@ -54,7 +62,9 @@ def transplant(
     if not _fits(centre, w, h, target.shape[1], target.shape[0]):
         return None
     blended = cv2.seamlessClone(source, target, where, centre, cv2.NORMAL_CLONE)
-    return np.ascontiguousarray(blended[_PAD:-_PAD, _PAD:-_PAD])
+    moved = np.zeros_like(mask)
+    moved[top + down : bottom + down, left + across : right + across] = mask[top:bottom, left:right]
+    return np.ascontiguousarray(blended[_PAD:-_PAD, _PAD:-_PAD]), moved
 
 
 def _fits(centre: tuple[int, int], width: int, height: int, across: int, down: int) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +15,14 @@ from vision_ft.bundle.manifest import Calibration
 from vision_ft.bundle.predictor import Predictor, load
 from vision_ft.data.index import Index
 from vision_ft.errors import RecipeError, TrainingError
-from vision_ft.evaluation.calibration import apply_temperature, calibrate
 from vision_ft.evaluation.collect import collect
-from vision_ft.evaluation.operating_point import OperatingPoint, choose
+from vision_ft.evaluation.judging import FittedOn, Observer, TaskJudge
+from vision_ft.evaluation.operating_point import OperatingPoint
 from vision_ft.evaluation.table import PredictionTable
 from vision_ft.recipe.load import dump_recipe, load_recipe
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
-from vision_ft.tasks.registry import torch_task
+from vision_ft.tasks.registry import task_judge, torch_task
 from vision_ft.training.budget import Budget, measure, plan_epochs
 from vision_ft.training.bundling import scratch_predictor, write_run_bundle
 from vision_ft.training.crossval import out_of_fold, read_out_of_fold
@@ -88,9 +88,9 @@ def train(
     if root is not None:
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": Path(root)})})
     use_cpu_budget()
-    task = torch_task(recipe.task.name)
+    task, judge = torch_task(recipe.task.name), task_judge(recipe.task.name)
     _check(recipe, task)
-    prepared = _prepared(recipe, folder, resume=resume)
+    prepared = _prepared(recipe, folder, judge, resume=resume)
     if not any(one.good for one in prepared.index.classes):
         folder.say(
             "No class is declared good, so every confident answer passes, a defect's too: "
@@ -111,36 +111,44 @@ def train(
         epochs = budget.final if found.fine_tuned else 0
     until = None if recipe.trainer.max_time is None else started + recipe.trainer.max_time - _CLOSING
     module = _final(task, data, FitPlan("final", epochs, until=until), folder, resume=resume, bar=progress)
+    observer = None
     if raw is None:
-        raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
-    return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
+        raw, observer = _on_validation(task, judge, module, data, folder)
+    return finish(recipe, task, judge, module, data, prepared, raw, folder, observer=observer, flattery=flattery)
+
+
+def _on_validation(
+    task: TorchTask, judge: TaskJudge, module: Any, data: FitData, folder: RunFolder
+) -> tuple[PredictionTable, Observer]:
+    """Uncalibrated answers on the validation images, through the graph."""
+    predictor = scratch_predictor(task)(module, data, folder.fits / "final" / "scratch")
+    observer = judge.observer(predictor.manifest)
+    return collect(predictor, data.val, data.classes, each=observer.see), observer
 
 
 def finish(
     recipe: Recipe,
     task: TorchTask,
+    judge: TaskJudge,
     module: Any,
     data: FitData,
     prepared: Prepared,
     raw: PredictionTable,
     folder: RunFolder,
     *,
+    observer: Observer | None = None,
     flattery: bool = False,
 ) -> RunResult:
     """From a trained module and uncalibrated predictions on unseen parts to bundle and report."""
     _draw(folder)
-    fitted_on: Literal["validation", "out-of-fold"] = "out-of-fold" if prepared.folds is not None else "validation"
-    log_probabilities = np.log(np.clip(raw.probabilities, 1e-12, 1.0))
-    calibration = calibrate(
-        log_probabilities, raw.targets, raw.groups, parts=len(np.unique(raw.parts)), fitted_on=fitted_on
-    )
-    table = replace(raw, probabilities=apply_temperature(log_probabilities, calibration.temperature))
-    point = choose(table, recipe.objective)
+    fitted_on: FittedOn = "out-of-fold" if prepared.folds is not None else "validation"
+    calibration, table = judge.calibrate(raw, observer, fitted_on)
+    point = judge.choose(table, recipe.objective, observer)
     _tell(folder, calibration, point)
     write_run_bundle(
         recipe, task, module, data, prepared, folder=folder, calibration=calibration, point=point, table=table
     )
-    metrics = report_run(recipe, task, data, prepared, raw, table, point, folder, flattery=flattery)
+    metrics = report_run(recipe, task, judge, data, prepared, raw, table, point, folder, flattery=flattery)
     folder.say(f"bundle: {folder.bundle}")
     report = folder.report / "report.html"
     folder.say(f"report: {report}")
@@ -155,8 +163,8 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
     folder = open_run(run, resume=True)
     recipe = load_recipe(folder.recipe)
     use_cpu_budget()
-    task = torch_task(recipe.task.name)
-    prepared = _prepared(recipe, folder, resume=True)
+    task, judge = torch_task(recipe.task.name), task_judge(recipe.task.name)
+    prepared = _prepared(recipe, folder, judge, resume=True)
     checkpoint = best_checkpoint(folder.fits / "final")
     if checkpoint is not None and not (folder.fits / "final" / "done").exists():
         folder.say("The final fit is unfinished: what is exported are its best weights so far.")
@@ -166,11 +174,12 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
         recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
     )
     module = rebuild(task, data, checkpoint)
+    observer = None
     if prepared.folds is not None:
         raw = read_out_of_fold(folder, prepared.folds)
     else:
-        raw = collect(scratch_predictor(task)(module, data, folder.fits / "final" / "scratch"), data.val, data.classes)
-    return finish(recipe, task, module, data, prepared, raw, folder, flattery=flattery)
+        raw, observer = _on_validation(task, judge, module, data, folder)
+    return finish(recipe, task, judge, module, data, prepared, raw, folder, observer=observer, flattery=flattery)
 
 
 def _check(recipe: Recipe, task: TorchTask) -> None:
@@ -187,11 +196,11 @@ def _check(recipe: Recipe, task: TorchTask) -> None:
         )
 
 
-def _prepared(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Prepared:
+def _prepared(recipe: Recipe, folder: RunFolder, judge: TaskJudge, *, resume: bool) -> Prepared:
     if resume:
-        return reopen(recipe, Index.read(folder.index), int(folder.read_plan()["folds"]))
+        return reopen(recipe, Index.read(folder.index), int(folder.read_plan()["folds"]), judge)
     index = read_images(recipe, embed=embed_images)
-    prepared = prepare(recipe, folder, index)
+    prepared = prepare(recipe, folder, index, judge)
     parts = len(set(prepared.index.column("part")))
     folder.say(
         f"{len(prepared.index)} images of {parts} parts in {len(prepared.index.classes)} classes: "
@@ -217,7 +226,7 @@ def _budget(
     recipe = apply_finders(recipe, task, replace(data, recipe=recipe), folder)
     data = replace(data, recipe=recipe)
     speed, start = None, 0.0
-    if recipe.trainer.max_time is not None:
+    if recipe.trainer.max_time is not None and task.default_epochs:
         loader, _ = task.loaders(data)
         module = task.build(data, backbone, steps=1)
         device = training_device(recipe.trainer)
@@ -227,7 +236,7 @@ def _budget(
     budget = plan_epochs(
         speed,
         max_time=None if recipe.trainer.max_time is None else max(1.0, recipe.trainer.max_time - spent),
-        max_epochs=recipe.trainer.max_epochs,
+        max_epochs=recipe.trainer.max_epochs if task.default_epochs else None,
         default_epochs=task.default_epochs,
         steps=-(-len(prepared.train) // recipe.trainer.batch_size),
         val_steps=-(-len(prepared.val) // recipe.trainer.batch_size),
@@ -283,9 +292,10 @@ def _draw(folder: RunFolder) -> None:
 
 
 def _tell(folder: RunFolder, calibration: Calibration, point: OperatingPoint) -> None:
-    folder.say(
-        f"temperature {calibration.temperature:.2f} from {calibration.images} {calibration.fitted_on} images "
-        f"of {calibration.parts} parts"
-    )
+    if calibration.fitted_on != "none":
+        folder.say(
+            f"temperature {calibration.temperature:.2f} from {calibration.images} {calibration.fitted_on} images "
+            f"of {calibration.parts} parts"
+        )
     for finding in point.findings:
         folder.say(finding)

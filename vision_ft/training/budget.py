@@ -105,9 +105,12 @@ def plan_epochs(
     the final fit is validated on after each one, `start` the seconds before the first step
     (the probe) over all training images, `fixed` the seconds of all exports and evaluations.
     A fold sees (folds - 1) / folds of the images and is validated on the rest; the final fit
-    never gets less time than a fold, and no epochs where the folds have none.
+    never gets less time than a fold, and no epochs where the folds have none. Where neither
+    `max_epochs` nor `default_epochs` ask for one, all that is learned is learned before the first step.
     """
     wanted = max_epochs or default_epochs
+    if not wanted:
+        return Budget(0, 0, None, "no epochs: this task learns in one pass over the images")
     smaller = (folds - 1) / folds if folds else 1.0
     if max_time is None or speed is None:
         fold = wanted if folds == 0 else max(1, round(wanted * min(1.0, fold_share * folds)))

@@ -19,7 +19,7 @@ from vision_ft.evaluation.table import PredictionTable
 from vision_ft.export.reference import distance_limit, measure_reference
 from vision_ft.export.write import Contents, write_bundle
 from vision_ft.recipe.model import Recipe
-from vision_ft.tasks.contract import FitData, TorchTask
+from vision_ft.tasks.contract import FitData, MakesParityImages, TorchTask
 from vision_ft.tasks.sampling import derive_seed
 from vision_ft.training.crossval import Scratch
 from vision_ft.training.prepare import Prepared
@@ -30,7 +30,7 @@ def scratch_predictor(task: TorchTask) -> Scratch:
     """Exports a module without calibration and heatmap, to collect its answers; the files are not kept."""
 
     def scratch(module: Any, data: FitData, folder: Path) -> Predictor:
-        exportable = task.exportable(module, temperature=1.0, heatmap=False)
+        exportable = task.exportable(module, calibration=Calibration(), heatmap=False)
         contents = _contents(data.recipe, task, module, data, data.train, name="scratch")
         write_bundle(folder, exportable, contents, parity_images=())
         predictor = Predictor(open_bundle(folder))
@@ -57,7 +57,7 @@ def write_run_bundle(
     Raises `ParityError` when the export does not answer like the module.
     """
     heatmap = recipe.export.heatmap
-    exportable = task.exportable(module, temperature=calibration.temperature, heatmap=heatmap)
+    exportable = task.exportable(module, calibration=calibration, heatmap=heatmap)
     contents = _contents(
         recipe,
         task,
@@ -78,7 +78,7 @@ def write_run_bundle(
         limit = distance_limit(reference, groups)
         return reference, point.rule.model_copy(update={"distance_limit": limit})
 
-    images = _parity_images(recipe, prepared)
+    images = _parity_images(recipe, task, prepared)
     write_bundle(folder.bundle, exportable, contents, parity_images=images, finish=finish, card=model_card)
 
 
@@ -136,8 +136,11 @@ def _fingerprint(samples: Sequence[Sample]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _parity_images(recipe: Recipe, prepared: Prepared) -> list[bytes]:
-    """Encoded images of every class in turn, of each first those that the final model has not seen."""
+def _parity_images(recipe: Recipe, task: TorchTask, prepared: Prepared) -> list[bytes]:
+    """Encoded images of every class in turn, of each first those that the final model has not seen.
+
+    What the task makes of them takes the place of the last ones.
+    """
     pool = (*prepared.val, *prepared.test, *prepared.train)
     ordered = sorted(pool, key=lambda s: (s.split == "train", derive_seed(recipe.seed, "parity", s.digest)))
     by_class: dict[str, list[Sample]] = {}
@@ -148,4 +151,6 @@ def _parity_images(recipe: Recipe, prepared: Prepared) -> list[bytes]:
         for queue in by_class.values():
             if queue and len(chosen) < recipe.export.parity_images:
                 chosen.append(queue.pop(0))
-    return [sample.path.read_bytes() for sample in chosen]
+    images = [sample.path.read_bytes() for sample in chosen]
+    made = task.parity_images(images) if isinstance(task, MakesParityImages) else []
+    return [*images[: len(images) - len(made)], *made]

@@ -59,7 +59,10 @@ def out_of_fold(
             own = replace(plan, name=folder.name, choose=False)
             fit(task, parts[number], own, folder, resume=resume, say=run.say, bar=bar)
             (folder / "done").touch()
-    pays = plan.epochs > 0 and fine_tuning_pays([fold_folder(run, number) for number in numbers], data.recipe)
+    pays = plan.epochs > 0 and (
+        not task.can_ship_start(data.recipe)
+        or fine_tuning_pays([fold_folder(run, number) for number in numbers], data.recipe)
+    )
     if plan.epochs > 0:
         run.say(
             "fine-tuning beats the linear probe on the parts held out"

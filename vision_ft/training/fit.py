@@ -73,7 +73,7 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
     if resumed is None:
         task.warm_start(module, data, train, lambda text: say(f"{plan.name}: {text}"))
         torch.save({"state_dict": module.state_dict()}, folder / _START)
-        if val is not None:
+        if val is not None and task.can_ship_start(recipe):
             _judge_start(module, val, recipe, plan, folder)
     if plan.epochs == 0:
         shutil.copy(folder / _START, folder / _BEST)
@@ -91,7 +91,7 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
         trainer.fit(module, train, val, ckpt_path=resumed, weights_only=False if resumed else None)
     # The trainer holds the loaders, and these the decoded images and their processes.
     module._trainer = None
-    if plan.choose and val is not None and not fine_tuning_pays([folder], recipe):
+    if plan.choose and val is not None and task.can_ship_start(recipe) and not fine_tuning_pays([folder], recipe):
         say(f"{plan.name}: fine-tuning did not beat the start on the validation images: the start is kept")
         shutil.copy(folder / _START, folder / _BEST)
     best = _existing(folder)

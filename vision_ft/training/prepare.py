@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vision_ft.bundle.manifest import InputSpec
+from vision_ft.bundle.manifest import InputSpec, TileSpec
 from vision_ft.data.duplicates import Embed
 from vision_ft.data.folds import group_folds, suggest
 from vision_ft.data.index import Index, Sample
 from vision_ft.data.load import load_index
 from vision_ft.data.split import SavedSplit, assign, check
-from vision_ft.errors import DataError, UsageError
+from vision_ft.errors import DataError, RecipeError, UsageError
+from vision_ft.evaluation.judging import TaskJudge
 from vision_ft.recipe.model import Recipe
 from vision_ft.training.run_folder import RunFolder
 
@@ -56,6 +57,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
         placement=section.placement,
         region=section.region,
         window=section.window,
+        tile=None if recipe.tile is None else TileSpec(size=recipe.tile.size, overlap=recipe.tile.overlap),
     )
 
 
@@ -78,22 +80,32 @@ def read_images(recipe: Recipe, *, embed: Embed | None = None) -> Index:
         on_error=data.on_error,
         limit_per_class=data.limit_per_class,
         seed=recipe.seed,
+        one_class=data.one_class,
         embed=embed,
     )
 
 
-def prepare(recipe: Recipe, run: RunFolder, index: Index) -> Prepared:
+def prepare(recipe: Recipe, run: RunFolder, index: Index, judge: TaskJudge) -> Prepared:
     """Split the images as the recipe says, save split and index in the run, and check them.
 
-    Raises `DataError` with fewer than two classes, or a class without training images.
+    Raises `DataError` where the task can learn nothing from the training images, and
+    `RecipeError` for folds where the task has none.
     """
+    index = judge.labels(index)
     advice = suggest(index)
     split = recipe.split
     few = bool(advice.folds)
+    if not judge.out_of_fold and split.folds not in ("auto", 0):
+        raise RecipeError(
+            "split.folds",
+            expected="0, or auto, for this task",
+            got=str(split.folds),
+            remedy="It uses a validation split.",
+        )
     test = split.test if split.test != "auto" else (0.0 if few else _TEST_SHARE)
-    folds = split.folds if split.folds != "auto" else (_FOLDS if few else 0)
+    folds = split.folds if split.folds != "auto" else (_FOLDS if few and judge.out_of_fold else 0)
     val = 0.0 if folds else split.val
-    if split.test == "auto" or split.folds == "auto":
+    if judge.out_of_fold and (split.test == "auto" or split.folds == "auto"):
         run.say(advice.reason)
     saved = SavedSplit.read(split.file) if split.file is not None else None
     index = assign(index, test=float(test), val=val, seed=recipe.seed, saved=saved, given=split.given)
@@ -104,31 +116,17 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index) -> Prepared:
         run.say(note)
     for rejected in index.rejected:
         run.say(f"left out: {rejected.path}: {rejected.reason}")
-    return reopen(recipe, index, int(folds))
+    return reopen(recipe, index, int(folds), judge)
 
 
-def reopen(recipe: Recipe, index: Index, folds: int) -> Prepared:
+def reopen(recipe: Recipe, index: Index, folds: int, judge: TaskJudge) -> Prepared:
     """The same from a saved index and a known number of folds."""
     usable = index.in_split("train", "val", "test")
     if folds and any(split == "val" for split in usable.column("split")):
         # Given validation images are training images for k-fold: every one is judged out of fold.
         usable = usable.with_split(["train" if s == "val" else s for s in usable.column("split")])
     train = usable.in_split("train")
-    present = sorted({target for targets in train.column("targets") for target in targets})
-    if len(present) < 2:
-        raise DataError(
-            f"The training images of {index.root}",
-            expected="at least two classes",
-            got=", ".join(present) or "no labelled image",
-            remedy="Label images of another class, or look for anomalies with good images alone.",
-        )
-    missing = [c.id for c in usable.classes if c.id not in present and c.id in _labelled(usable)]
-    if missing:
-        raise DataError(
-            f"Class {missing[0]} has no training image",
-            expected="images of each class in the training split",
-            remedy="Add parts of this class, or lower split.test and split.val.",
-        )
+    judge.check_training(train, usable)
     if not folds and not len(usable.in_split("val")):
         raise DataError(
             "No image is left for validation",
@@ -139,7 +137,3 @@ def reopen(recipe: Recipe, index: Index, folds: int) -> Prepared:
     groups = len(set(train.column("group")))
     numbers = group_folds(train, min(folds, groups), recipe.seed) if folds else None
     return Prepared(usable, numbers, input_spec(recipe))
-
-
-def _labelled(index: Index) -> set[str]:
-    return {target for targets in index.column("targets") for target in targets}

@@ -10,12 +10,12 @@ import numpy as np
 from vision_ft.bundle.decision import Decision, DecisionRule
 from vision_ft.bundle.predictor import load
 from vision_ft.errors import DataError
-from vision_ft.evaluation.calibration import cross_fitted
 from vision_ft.evaluation.card import model_card
 from vision_ft.evaluation.collect import collect
 from vision_ft.evaluation.decide import decided
 from vision_ft.evaluation.flattery import Flattery
 from vision_ft.evaluation.flattery import flattery as probe
+from vision_ft.evaluation.judging import TaskJudge
 from vision_ft.evaluation.operating_point import OperatingPoint
 from vision_ft.evaluation.report import write_report
 from vision_ft.evaluation.summary import summarise, write_summary
@@ -32,6 +32,7 @@ from vision_ft.training.run_folder import RunFolder
 def report_run(
     recipe: Recipe,
     task: TorchTask,
+    judge: TaskJudge,
     data: FitData,
     prepared: Prepared,
     raw: PredictionTable,
@@ -50,16 +51,20 @@ def report_run(
     Gives the figures; they are also in the bundle's manifest, in `metrics.json` and on the page.
     """
     predictor = load(folder.bundle)
+    observer = judge.observer(predictor.manifest)
+    looked_at = prepared.test or prepared.val
     if prepared.test:
-        judged = collect(predictor, prepared.test, data.classes)
+        judged = collect(predictor, prepared.test, data.classes, each=observer.see)
     elif prepared.folds is None:
-        answered = collect(predictor, prepared.val, data.classes)
-        judged = _cross_fitted(replace(answered, origin="validation"), raw, point, predictor.manifest.decision)
+        answered = collect(predictor, prepared.val, data.classes, each=observer.see)
+        answered = replace(answered, origin="validation")
+        judged = _cross_fitted(judge, answered, raw, point, predictor.manifest.decision)
     else:
         # Every part was judged by a fold model that had not seen it.
-        judged = _cross_fitted(replace(decided(table, point.rule), origin=table.origin), raw, point, point.rule)
+        answered = replace(decided(table, point.rule), origin=table.origin)
+        judged = _cross_fitted(judge, answered, raw, point, point.rule)
     judged.write(folder.predictions)
-    summary = summarise(judged, predictor.manifest, seed=recipe.seed)
+    summary = summarise(judged, predictor.manifest, seed=recipe.seed, judge=judge, observer=observer)
     shown = _flattery(recipe, task, data, prepared, folder) if flattery else None
     figures = {**summary, "operating_point": point.to_json()}
     if shown is not None:
@@ -74,16 +79,18 @@ def report_run(
         predictor=predictor,
         curves=read_curves(folder.curves),
         flattery=shown,
+        sections=observer.sections(figures),
+        exhibits=observer.exhibits(judged),
+        truths={sample.path.as_posix(): sample for sample in looked_at},
     )
     write_summary(folder.report / "metrics.json", figures)
     return figures
 
 
 def _cross_fitted(
-    table: PredictionTable, raw: PredictionTable, point: OperatingPoint, rule: DecisionRule
+    judge: TaskJudge, table: PredictionTable, raw: PredictionTable, point: OperatingPoint, rule: DecisionRule
 ) -> PredictionTable:
-    """The answers of `table` as temperature and thresholds from other groups would have made them."""
-    probabilities = cross_fitted(np.log(np.clip(raw.probabilities, 1e-12, 1.0)), raw.targets, raw.groups)
+    """The answers of `table` as calibration and thresholds from other groups would have made them."""
     decisions = table.decisions if point.decisions is None else point.decisions
     if rule.distance_limit is not None:
         # Whatever the thresholds, these go to review.
@@ -91,13 +98,9 @@ def _cross_fitted(
             Decision.REVIEW if distance > rule.distance_limit else decision
             for decision, distance in zip(decisions, table.distances, strict=True)
         )
-    return replace(
-        table,
-        probabilities=table.probabilities if probabilities is None else probabilities,
-        decisions=decisions,
-        # The bundle lists validation images among those that made it, and was not trained on them.
-        seen=np.zeros(len(table), dtype=np.bool_),
-    )
+    # The bundle lists validation images among those that made it, and was not trained on them.
+    unseen = np.zeros(len(table), dtype=np.bool_)
+    return replace(judge.cross_fitted(table, raw), decisions=decisions, seen=unseen)
 
 
 def _flattery(recipe: Recipe, task: TorchTask, data: FitData, prepared: Prepared, folder: RunFolder) -> Flattery | None:

@@ -27,20 +27,39 @@ function ruleInWords(rule) {
   return words.join("; ");
 }
 
+/** Which pictures can be asked for; the reason where there are none. */
+function picturesInWords(model) {
+  const kinds = [["overlay", model.overlay], ["png", model.heatmap], ["mask", model.mask]];
+  const there = kinds.filter(([, reason]) => !reason).map(([kind]) => `heatmap=${kind}`);
+  return there.join(", ") || `none: ${model.overlay}`;
+}
+
+function inputInWords(stage) {
+  const { width, height, placement, tile } = stage.input;
+  return tile ? `tiles of ${tile.size} px at ${width} x ${height} px` : `${width} x ${height} px, ${placement}`;
+}
+
+function calibrationInWords({ calibration }) {
+  if (calibration.fitted_on === "none") return "none";
+  return `temperature ${calibration.temperature.toFixed(2)}, fitted on ${calibration.images} ${calibration.fitted_on} images`;
+}
+
 function showModel(model) {
   for (const entry of model.classes) names.set(entry.id, entry.name);
   document.title = `${model.name} - vision-ft`;
   $("name").textContent = model.name;
   $("version").textContent = `version ${model.version}, created ${model.created.slice(0, 10)}, answers on ${model.device}`;
+  const stages = model.stages || [model];
+  const each = (inWords) => stages.map(inWords).join("; then ");
   const facts = [
-    ["Task", model.task],
-    ["Input", `${model.input.width} x ${model.input.height} px, ${model.input.placement}`],
+    ["Task", each((stage) => stage.task)],
+    ["Input", each(inputInWords)],
     ["Decision", ruleInWords(model.decision)],
     ["Basis", model.decision.basis],
     ["Trained on", `${model.data.images} images of ${model.data.parts} parts`],
-    ["Calibration", model.calibration.fitted_on === "none" ? "none" : `temperature ${model.calibration.temperature.toFixed(2)}, fitted on ${model.calibration.images} ${model.calibration.fitted_on} images`],
-    ["Weights", `${model.weights.backbone}, ${model.weights.source}, licence ${model.weights.licence}`],
-    ["Heatmap", model.heatmap || "available"],
+    ["Calibration", each(calibrationInWords)],
+    ["Weights", each(({ weights }) => `${weights.backbone}, ${weights.source}, licence ${weights.licence}`)],
+    ["Pictures", picturesInWords(model)],
   ];
   for (const [term, text] of facts) {
     if (text) $("facts").append(element("dt", term), element("dd", text));
@@ -54,16 +73,9 @@ function showModel(model) {
   $("findings-block").hidden = model.findings.length === 0;
 }
 
-function showAnswer(answer, file) {
-  $("decision").textContent = answer.decision;
-  $("decision").dataset.decision = answer.decision;
-  $("label").textContent = `${answer.name}, ${percent(answer.probability)}`;
-  $("reasons").replaceChildren(...answer.reasons.map((reason) => element("li", reason)));
-  const picture = $("picture");
-  if (picture.src.startsWith("blob:")) URL.revokeObjectURL(picture.src);
-  picture.src = answer.heatmap ? `data:image/png;base64,${answer.heatmap}` : URL.createObjectURL(file);
-  $("caption").textContent = answer.heatmap ? `${file.name}, ${answer.width} x ${answer.height} px; bright where the evidence for the label lies` : answer.heatmap_missing || file.name;
-  const rows = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([label, value]) => {
+function showProbabilities(probabilities) {
+  $("probabilities").hidden = !probabilities;
+  const rows = Object.entries(probabilities || {}).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([label, value]) => {
     const row = document.createElement("tr");
     const meter = document.createElement("progress");
     meter.value = value;
@@ -73,6 +85,77 @@ function showAnswer(answer, file) {
     return row;
   });
   $("probabilities").tBodies[0].replaceChildren(...rows);
+}
+
+const size = (px, unit, real, realUnit) => (real === undefined ? `${+px.toFixed(1)} ${unit}` : `${+real.toPrecision(3)} ${realUnit}`);
+
+/** Columns of what was found: a title, the key that a row must have for it, and its text. */
+const COLUMNS = [
+  ["Class", "name", (one) => one.name],
+  ["Score", "score", (one) => percent(one.score)],
+  ["Found", "detection_score", (one) => percent(one.detection_score)],
+  ["Named", "class_probability", (one) => percent(one.class_probability)],
+  ["Peak", "peak", (one) => one.peak.toPrecision(3)],
+  ["Area", "area_px", (one) => size(one.area_px, "px\u00b2", one.area_mm2, "mm\u00b2")],
+  ["Length", "length_px", (one) => size(one.length_px, "px", one.length_mm, "mm")],
+  ["At (px)", "box", ({ box }) => `${Math.round(box[0])}, ${Math.round(box[1])}`],
+  ["Size (px)", "box", ({ box }) => `${Math.round(box[2] - box[0])} x ${Math.round(box[3] - box[1])}`],
+];
+const MOST_ROWS = 50;
+
+/** Point at a box on the picture, given in pixels of the image. */
+function pointAt([left, top, right, bottom], { width, height }) {
+  const edges = { left: left / width, top: top / height, width: (right - left) / width, height: (bottom - top) / height };
+  for (const [edge, share] of Object.entries(edges)) $("spot").style[edge] = `${100 * share}%`;
+  $("spot").hidden = false;
+}
+
+function showFound(answer) {
+  const found = answer.detections || answer.defects || answer.regions;
+  $("found").hidden = !found;
+  $("spot").hidden = true;
+  if (!found) return;
+  const words = [found.length ? `${found.length} found` : "Nothing found"];
+  if (found.length > MOST_ROWS) words.push(`the first ${MOST_ROWS} are listed`);
+  if (answer.shown_from !== undefined) words.push(`counted from a score of ${percent(answer.shown_from)}`);
+  if (typeof answer.anomaly_score === "number") words.push(`score ${answer.anomaly_score.toPrecision(3)}, rejected from ${answer.anomaly_threshold.toPrecision(3)}`);
+  $("found").caption.textContent = words.join("; ");
+  const columns = COLUMNS.filter(([, key]) => found.some((one) => one[key] !== undefined));
+  const head = document.createElement("tr");
+  head.append(...columns.map(([title], number) => element("th", title, number ? "figure" : "")));
+  $("found").tHead.replaceChildren(...(found.length ? [head] : []));
+  const rows = found.slice(0, MOST_ROWS).map((one) => {
+    const row = document.createElement("tr");
+    row.tabIndex = 0;
+    row.append(...columns.map(([, , text], number) => element("td", text(one), number ? "figure" : "")));
+    for (const event of ["mouseenter", "focus"]) row.addEventListener(event, () => pointAt(one.box, answer));
+    for (const event of ["mouseleave", "blur"]) row.addEventListener(event, () => { $("spot").hidden = true; });
+    return row;
+  });
+  $("found").tBodies[0].replaceChildren(...rows);
+}
+
+/** The image as it was sent, and with the answer drawn on it where there is such a picture. */
+const pictures = { plain: "", drawn: "" };
+
+function showPicture() {
+  $("picture").src = (pictures.drawn && $("drawn").checked) ? pictures.drawn : pictures.plain;
+}
+
+function showAnswer(answer, file) {
+  $("decision").textContent = answer.decision;
+  $("decision").dataset.decision = answer.decision;
+  $("label").textContent = `${answer.name}, ${percent(answer.probability)}`;
+  $("reasons").replaceChildren(...answer.reasons.map((reason) => element("li", reason)));
+  if (pictures.plain) URL.revokeObjectURL(pictures.plain);
+  pictures.plain = URL.createObjectURL(file);
+  pictures.drawn = answer.heatmap ? `data:image/png;base64,${answer.heatmap}` : "";
+  $("choice").hidden = !pictures.drawn;
+  showPicture();
+  const light = answer.probabilities ? "Bright where the evidence for the label lies." : answer.regions ? "Bright where it is unlike good parts." : "";
+  $("caption").textContent = `${file.name}, ${answer.width} x ${answer.height} px. ${answer.heatmap_missing || light}`;
+  showProbabilities(answer.probabilities);
+  showFound(answer);
   const stages = Object.entries(answer.timings_ms).map(([stage, ms]) => `${stage} ${ms.toFixed(1)}`);
   $("timings").textContent = `Milliseconds: ${stages.join(", ")}. Request ${answer.request_id}.`;
   $("result").hidden = false;
@@ -100,6 +183,7 @@ async function judge(file) {
   $("drop").querySelector("span").textContent = "Drop an image here, or click to choose one";
 }
 
+$("drawn").addEventListener("change", showPicture);
 $("file").addEventListener("change", () => { if ($("file").files[0]) judge($("file").files[0]); $("file").value = ""; });
 for (const name of ["dragover", "dragleave", "drop"]) {
   $("drop").addEventListener(name, (event) => {

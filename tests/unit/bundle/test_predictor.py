@@ -51,7 +51,8 @@ def test_the_strongest_colour_is_named(predictor: Predictor, colour: str) -> Non
     assert found.model_version == "7"
     assert found.embedding is not None
     np.testing.assert_allclose(np.linalg.norm(found.embedding), 1, atol=1e-6)
-    assert predictor.metric_labels(found) == (colour,)
+    assert found.scores() == {colour: found.probability}
+    assert found.found() == ()
 
 
 def test_bytes_and_pixels_give_the_same(predictor: Predictor) -> None:
@@ -83,6 +84,7 @@ def test_the_answer_is_plain_json(predictor: Predictor) -> None:
     answer = json.loads(json.dumps(predictor(plain(RGB["blue"])).to_json(), allow_nan=False))
     assert list(answer["probabilities"]) == ["red", "green", "blue"]
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert predictor(plain(RGB["blue"])).probabilities == answer["probabilities"]
     assert answer["decision"] == "reject"
     assert answer["label"] == "blue"
     assert "embedding" not in answer
@@ -96,7 +98,8 @@ def test_heat_lies_on_the_evidence_in_the_originals_pixels(make_bundle: MakeBund
     predictor = load(make_bundle(input=spec), device="cpu", threads=1)
     found = predictor(image)
     assert found.label == "red"
-    heat = found.result.heatmap()  # type: ignore[attr-defined]
+    heat = found.result.heatmap()
+    assert heat is not None
     assert heat.shape == (160, 320)
     assert 0.9 < heat.max() <= 1
     y, x = np.unravel_index(heat.argmax(), heat.shape)
@@ -129,7 +132,7 @@ def test_without_reference_there_is_no_distance(make_bundle: MakeBundle) -> None
 def test_without_heatmap_the_overlay_is_the_image(make_bundle: MakeBundle) -> None:
     image = plain(RGB["red"])
     found = load(make_bundle(heatmap=False), device="cpu", threads=1)(image)
-    assert found.result.heatmap() is None  # type: ignore[attr-defined]
+    assert found.result.heatmap() is None
     overlay = found.result.overlay(image)
     np.testing.assert_array_equal(overlay, image)
     assert overlay is not image

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.support.colour_parts import COLOURS, PARTS, colour_image, write_class_folders, write_image
 from tests.support.tiny_parts import write_tiny_parts
 from tests.unit.cli.conftest import Run
+from vision_ft.bundle.drawing import colour_of
 
 
 def test_inspect_shows_counts_and_writes_json(run: Run, parts: Path, tmp_path: Path) -> None:
@@ -47,9 +49,10 @@ def test_inspect_counts_the_masks_of_each_class(run: Run, tmp_path: Path) -> Non
     # The good parts have none: their cells are emptied.
     cells = [line.split(",") for line in lines]
     table.write_text("\n".join(",".join([*c[:4], "" if c[1] == "good" else c[4], *c[5:]]) for c in cells) + "\n")
-    counts = {
-        line.split()[0]: line.split() for line in run("data", "inspect", "--data.csv", table).out.splitlines() if line
-    }
+    counts: dict[str, list[str]] = {}
+    for line in run("data", "inspect", "--data.csv", table).out.splitlines():
+        if line:
+            counts.setdefault(line.split()[0], line.split())  # the table of classes comes first
     assert counts["class"][-1] == "masks"
     assert (counts["good"][-1], counts["scratch"][-1]) == ("0", "6")
 
@@ -118,6 +121,31 @@ def test_preview_writes_a_picture(run: Run, parts: Path, tmp_path: Path) -> None
     height, width = picture.shape[:2]
     assert height > 2 * 32
     assert width > 4 * 48
+
+
+@pytest.mark.slow  # it imports torch, lightning and albumentations
+def test_preview_of_objects_draws_them(run: Run, tmp_path: Path) -> None:
+    write_tiny_parts(tmp_path / "parts", {"good": 1, "scratch": 2}, shots=1)
+    flags = ("data", "preview", "--task.name", "detect", "--data.root", "parts", "--objective.good", "good")
+    answer = run(*flags, "--rows", "2", "--columns", "1", "--out", "seen.png")
+    assert (answer.code, answer.err) == (0, "")
+    picture = cv2.imread(str(tmp_path / "seen.png"))
+    assert picture is not None
+    # Three pictures on two rows, and the class's colour in the two that show a scratch.
+    height, width = picture.shape[:2]
+    coloured = (picture[:, :, ::-1] == np.array(colour_of(0), np.uint8)).all(axis=2)
+    quarters = [coloured[rows, columns].any() for rows in (slice(0, height // 2), slice(height // 2, None))
+                for columns in (slice(0, width // 2), slice(width // 2, None))]  # fmt: skip
+    assert sum(quarters) == 2
+
+
+def test_inspect_counts_objects(run: Run, tmp_path: Path) -> None:
+    write_tiny_parts(tmp_path / "parts", {"good": 2, "scratch": 3}, shots=1)
+    answer = run("data", "inspect", "--data.root", "parts")
+    assert answer.code == 0
+    row = next(line.split() for line in answer.out.split("Objects")[1].splitlines() if line.startswith("scratch"))
+    assert row[1:3] == ["3", "3"]
+    assert row[4] == "px"
 
 
 @pytest.mark.parametrize("flag", ["--rows", "--columns"])

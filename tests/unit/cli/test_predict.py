@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tests.support.colour_parts import COLOURS, PARTS, colour_image, write_image
 from tests.support.tiny_bundle import build_tiny_bundle
+from tests.support.tiny_finders import build_tiny_detector, build_tiny_oddity, build_tiny_segmenter, quarters
 from tests.unit.cli.conftest import Run
 
 
@@ -67,6 +68,69 @@ def test_overlays_have_the_originals_size_and_differ_from_it(
         picture, original = _read(path), colour_image(colour, 0)
         assert picture.shape == original.shape
         assert np.abs(picture.astype(int) - original).max() > 20
+
+
+@pytest.fixture
+def quartered(tmp_path: Path) -> Path:
+    """Pictures with two red quarters and a blue one, and with nothing."""
+    write_image(tmp_path / "quartered" / "a.png", quarters((250, 0, 0), (0, 0, 0), (0, 0, 180), (220, 0, 0)))
+    write_image(tmp_path / "quartered" / "b.png", quarters())
+    return tmp_path / "quartered"
+
+
+def test_what_was_found_is_counted_in_table_and_csv(run: Run, tmp_path: Path, quartered: Path) -> None:
+    detector = build_tiny_detector(tmp_path / "detector")
+    head, first, second = run("predict", detector, quartered).out.splitlines()
+    assert head.split() == ["file", "label", "probability", "found", "decision", "reasons"]
+    assert "2 Red scratch, 1 Blue stain" in first
+    assert second.split()[1:] == ["clean", "1.000", "nothing", "pass"]
+    rows = list(csv.DictReader(io.StringIO(run("predict", detector, quartered, "--format", "csv").out)))
+    assert [row["found"] for row in rows] == ["2 Red scratch, 1 Blue stain", "nothing"]
+    for row in rows:
+        assert sum(float(row[f"p_{name}"]) for name in ("red", "blue", "clean")) == pytest.approx(1, abs=1e-5)
+    (detections, nothing) = json.loads(run("predict", detector, quartered, "--format", "json").out)
+    assert [one["label"] for one in detections["detections"]] == ["red", "red", "blue"]
+    assert nothing["detections"] == []
+
+
+def test_an_answer_that_lists_no_classes_is_told_in_its_own_words(run: Run, tmp_path: Path, quartered: Path) -> None:
+    _, first, second = run("predict", build_tiny_oddity(tmp_path / "oddity"), quartered).out.splitlines()
+    assert "2 places, score 1.96 of 1.5" in first
+    assert "0 places, score 0.001 of 1.5" in second
+
+
+def test_boxes_and_outlines_are_drawn(run: Run, tmp_path: Path, quartered: Path) -> None:
+    for bundle in (build_tiny_detector(tmp_path / "detector"), build_tiny_segmenter(tmp_path / "segmenter")):
+        assert run("predict", bundle, quartered, "--overlay", "drawn").code == 0
+        drawn, plain = (_read(tmp_path / "drawn" / name) for name in ("00000_a.png", "00001_b.png"))
+        assert np.abs(drawn.astype(int) - _read(quartered / "a.png")).max() > 20
+        np.testing.assert_array_equal(plain, _read(quartered / "b.png"))
+
+
+def test_masks_hold_the_class_of_each_pixel(run: Run, tmp_path: Path, quartered: Path) -> None:
+    segmenter = build_tiny_segmenter(tmp_path / "segmenter")
+    assert run("predict", segmenter, quartered, "--mask", "masks", "--overlay", "drawn").code == 0
+    mask = cv2.imread(str(tmp_path / "masks" / "00000_a.png"), cv2.IMREAD_UNCHANGED)
+    assert mask is not None
+    assert mask.shape == (48, 64)
+    assert mask.dtype == np.uint8
+    assert (mask[2, 2], mask[2, -2], mask[-2, -2]) == (1, 0, 1)
+    assert (tmp_path / "drawn" / "00000_a.png").exists()
+
+
+def test_masks_of_a_bundle_without_them_are_refused(run: Run, tmp_path: Path, quartered: Path) -> None:
+    answer = run("predict", build_tiny_detector(tmp_path / "detector"), quartered, "--mask", "masks")
+    assert answer.code == 2
+    assert "--mask" in answer.complaint
+    assert "no classes" in answer.complaint
+    assert not (tmp_path / "masks").exists()
+
+
+def test_two_kinds_of_pictures_do_not_overwrite_each_other(run: Run, tmp_path: Path, quartered: Path) -> None:
+    segmenter = build_tiny_segmenter(tmp_path / "segmenter")
+    answer = run("predict", segmenter, quartered, "--mask", "same", "--overlay", "same")
+    assert answer.code == 2
+    assert "two folders, got same for both" in answer.complaint
 
 
 def test_overlays_of_a_bundle_without_heatmaps_are_refused(run: Run, images: Path, tmp_path: Path) -> None:

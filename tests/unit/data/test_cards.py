@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 
 from vision_ft.data import carded, cards
 from vision_ft.data.cards import Card
-from vision_ft.data.index import Rejected
+from vision_ft.data.index import Index, Rejected
+from vision_ft.data.object_masks import boxes_of
 from vision_ft.errors import DataError, UsageError, VisionFTError
 
 Draw = Callable[..., Path]
@@ -36,7 +39,10 @@ def _card(**changes: Any) -> Card:
 
 
 def test_the_shipped_cards_are_found_by_name() -> None:
-    assert set(cards.names()) >= {"gtsrb", "magnetic_tile", "neu_cls", "neu_det", "sample"}
+    assert set(cards.names()) >= {
+        "gtsrb", "magnetic_tile", "magnetic_tile_good", "magnetic_tile_masks", "neu_cls", "neu_det", "road_scenes",
+        "sample",
+    }  # fmt: skip
     for name in cards.names():
         card = cards.find(name)
         assert card.name == name
@@ -76,6 +82,9 @@ def test_an_unknown_card_names_the_nearest() -> None:
         ({"part": {"rule": "guess"}}, "part: "),
         ({"part": {"rule": "numeric_gap", "pattern": "(1)", "gap": 0}}, "gap"),
         ({"layout": "table"}, "go together"),
+        ({"target": ...}, "the key 'target' is missing, which layout 'files' needs"),
+        ({"train_on": ["crack"]}, "train_on names the class 'crack', which is not listed"),
+        ({"classes": [{"id": "a", "background": True}, {"id": "b", "background": True}]}, "more than one class"),
     ],
 )
 def test_a_wrong_card_is_one_sentence(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
@@ -167,9 +176,78 @@ def test_a_root_where_nothing_matches_is_one_sentence(tmp_path: Path) -> None:
         carded.read(_card(), tmp_path / "none")
 
 
-def test_boxes_come_with_another_task(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"comes with another task.*use the card 'neu_cls'"):
+VOC = """<annotation><filename>{0}.jpg</filename><size><width>48</width><height>40</height></size>{1}</annotation>"""
+BOX = "<bndbox><xmin>3</xmin><ymin>3</ymin><xmax>20</xmax><ymax>20</ymax></bndbox>"
+
+
+def _write_voc(root: Path, name: str, *labels: str) -> None:
+    objects = "".join(f"<object><name>{one}</name>{BOX}</object>" for one in labels)
+    (root / "ANNOTATIONS").mkdir(exist_ok=True)
+    (root / f"ANNOTATIONS/{name}.xml").write_text(VOC.format(name, objects))
+
+
+def test_objects_say_what_an_image_is_and_the_card_what_its_part_is(draw: Draw, tmp_path: Path) -> None:
+    names = {"patches_30": ("patches", "inclusion"), "patches_31": (), "inclusion_1": ("inclusion",)}
+    for name, labels in names.items():
+        draw(f"IMAGES/{name}.jpg")
+        _write_voc(tmp_path, name, *labels)
+    draw("IMAGES/other.bmp")  # the card's glob does not name it
+    index = carded.read(cards.find("neu_det"), tmp_path)
+    assert index.column("targets") == [["inclusion"], ["inclusion", "patches"], ["background"]]
+    assert index.column("part") == ["inclusion/0000", "patches/0000", "patches/0001"]
+    assert [one.id for one in index.classes][-1] == "background"
+    assert len(index.classes) == 7
+    assert (index.grouping, index.rejected) == ("card", ())
+    _write_voc(tmp_path, "inclusion_1", "dent")
+    with pytest.raises(
+        DataError, match=r"ANNOTATIONS/inclusion_1.xml: object 1 \(dent\): its class is not in the card"
+    ):
         carded.read(cards.find("neu_det"), tmp_path)
+
+
+def test_a_card_for_each_layout_of_objects(draw: Draw, tmp_path: Path) -> None:
+    draw("images/a.png", size=(40, 48))
+    draw("masks/a.png", size=(40, 48))
+    mask = np.zeros((40, 48), np.uint8)
+    mask[3:9, 3:9] = 255
+    cv2.imwrite(str(tmp_path / "masks/a.png"), mask)
+    (tmp_path / "data.yaml").write_text("names: [dent]")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.5 0.5")
+    for layout in ("yolo", "masks"):
+        card = _card(layout=layout, task="segment", images="images/*.png", target=None, classes=CARD["classes"])
+        index = carded.read(card, tmp_path)
+        assert index.column("targets") == [["dent"]]
+        # The only good class, which no object carries, is the background.
+        assert index.classes[0].background
+    wrong = _card(layout="yolo", task="detect", images="images/*.png", classes=[{"id": "crack"}])
+    with pytest.raises(DataError, match=r"labels/a.txt line 1: its class 'dent' is not in the card"):
+        carded.read(wrong, tmp_path)
+    wrong = _card(layout="masks", task="segment", images="images/*.png", classes=[{"id": "a"}, {"id": "b"}])
+    with pytest.raises(DataError, match="class 'object' of the masks is not in the card"):
+        carded.read(wrong, tmp_path)
+
+
+def test_what_may_be_trained_on_goes_along(draw: Draw, tmp_path: Path) -> None:
+    draw("dent/a.png")
+    index = carded.read(_card(train_on=["good"], task="anomaly"), tmp_path)
+    assert index.train_on == ("good",)
+    index.write(tmp_path / "index.parquet")
+    assert Index.read(tmp_path / "index.parquet") == index
+    assert cards.find("magnetic_tile_good").train_on == ("MT_Free",)
+
+
+def test_generated_roads_are_scenes_with_signs(tmp_path: Path) -> None:
+    from vision_ft.data.synthetic.scenes import generate_roads
+    from vision_ft.data.synthetic.signs import SIGNS
+
+    generate_roads(tmp_path, scenes=2, frames=2, size=(120, 160))
+    index = carded.read(cards.find("road_scenes"), tmp_path)
+    assert index.class_ids == (*SIGNS, "background")
+    assert all(one.good for one in index.classes)
+    assert index.column("part") == index.column("path")
+    assert index.column("group") == ["scene_00000", "scene_00000", "scene_00001", "scene_00001"]
+    assert (index.slices, index.grouping, index.rejected) == (("weather",), "card", ())
 
 
 def test_a_card_for_a_table_takes_parts_groups_and_slices_from_columns(draw: Draw, tmp_path: Path) -> None:
@@ -261,7 +339,11 @@ def test_the_sample_card_fits_what_the_generator_writes(tmp_path: Path) -> None:
     assert index.column("mask")[0] == "masks/dent/dent_000_s0.png"
     assert index.slices == ("camera", "surface")
     assert index.class_ids[0] == "good"
+    assert index.classes[0].background
     assert index.rejected == ()
+    boxes, labels, _ = boxes_of(next(iter(index.samples())), index.classes)
+    assert len(boxes) >= 1
+    assert set(labels.tolist()) == {index.class_ids.index("dent") - 1}
 
 
 def test_every_error_of_a_card_is_the_users_to_mend() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 
 from vision_ft.bundle.classes import ClassInfo
 from vision_ft.data import formats
-from vision_ft.data.index import Count, Index, Rejected
+from vision_ft.data.index import Count, Index, MaskCode, Rejected
+from vision_ft.data.objects import OBJECT_TYPE, OBJECTS, ObjectLabel
 from vision_ft.errors import DataError
 
 MakeIndex = Callable[..., Index]
@@ -87,6 +89,46 @@ def test_fingerprint_follows_images_and_labels_and_not_names_or_order(make_index
     assert make_index([("q1", "a"), ("q2", "b")], digests=["1", "2"]).fingerprint() == index.fingerprint()
     assert make_index([("p1", "b"), ("p2", "a")], digests=["1", "2"]).fingerprint() != index.fingerprint()
     assert make_index([("p1", "a"), ("p2", "b")], digests=["1", "3"]).fingerprint() != index.fingerprint()
+
+
+def test_fingerprint_follows_objects_and_what_masks_mean(make_index: MakeIndex) -> None:
+    index = make_index([("p1", "a"), ("p2", "b")], digests=["1", "2"])
+    box = ObjectLabel("a", (0.0, 0.0, 2.0, 2.0))
+    rows: dict[str, list[list[ObjectLabel] | None] | None] = {
+        "none": None,
+        "bare": [[], []],
+        "box": [[box], []],
+        "moved": [[replace(box, box=(0.0, 0.0, 2.0, 3.0))], []],
+        "ignored": [[replace(box, ignore=True)], []],
+        "outline": [[replace(box, polygons=((0.0, 0.0, 2.0, 0.0, 2.0, 2.0),))], []],
+        "unknown": [None, None],
+    }
+    prints = {name: (index if row is None else _with_objects(index, row)).fingerprint() for name, row in rows.items()}
+    # Indices without objects, and those of which nothing is known, are as they were.
+    assert prints.pop("unknown") == prints["none"]
+    assert len(set(prints.values())) == len(prints)
+    two = [box, replace(box, target="b")]
+    assert _with_objects(index, [two, []]).fingerprint() == _with_objects(index, [two[::-1], []]).fingerprint()
+    codes = [replace(index, mask_code=MaskCode(one)).fingerprint() for one in ({"1": "a"}, {"2": "a"}, {"1": "b"})]
+    assert len({*codes, prints["none"]}) == 4
+
+
+def test_objects_survive_selection_and_a_file(make_index: MakeIndex, tmp_path: Path) -> None:
+    box = ObjectLabel("a", (0.0, 0.5, 2.0, 2.0), ((0.0, 0.5, 2.0, 0.5, 2.0, 2.0),), "", True)
+    index = _with_objects(make_index([("p1", "a"), ("p2", "b"), ("p3", "b")]), [[box], [], None])
+    index = replace(index, mask_code=MaskCode({"1": "a"}), train_on=("b",))
+    index.write(tmp_path / "index.parquet")
+    again = Index.read(tmp_path / "index.parquet")
+    assert again == index
+    assert [one.objects for one in again.select([2, 1, 0]).samples()] == [None, (), (box,)]
+    assert index.has_objects
+    assert not make_index([("p1", "a")]).has_objects
+
+
+def _with_objects(index: Index, rows: Sequence[Sequence[ObjectLabel] | None]) -> Index:
+    plain = [None if row is None else [one.to_plain() for one in row] for row in rows]
+    field = pa.field(OBJECTS, pa.list_(OBJECT_TYPE))
+    return replace(index, table=index.table.append_column(field, pa.array(plain, field.type)))
 
 
 def test_the_limit_draws_by_the_seed_alone(make_index: MakeIndex) -> None:

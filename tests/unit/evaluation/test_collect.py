@@ -14,7 +14,6 @@ from tests.support.tiny_bundle import build_tiny_bundle
 from vision_ft.bundle import ClassInfo, Decision, DecisionRule, Prediction, Predictor, load
 from vision_ft.bundle.folder import TRAINING_IMAGES, file_digests
 from vision_ft.bundle.manifest import read_manifest, write_manifest
-from vision_ft.bundle.predictor import Prepared
 from vision_ft.data.index import Sample
 from vision_ft.errors import DataError, ImageError
 from vision_ft.evaluation.collect import collect
@@ -115,13 +114,13 @@ def test_an_unreadable_file_stops_or_is_handed_over(predictor: Predictor, sample
 
 
 def test_each_answer_can_be_watched(predictor: Predictor, sample: MakeSample) -> None:
-    seen: list[tuple[str, tuple[int, ...], str]] = []
+    seen: list[tuple[str, tuple[int, int], str]] = []
 
-    def watch(one: Sample, prepared: Prepared, prediction: Prediction) -> None:
-        seen.append((one.path.name, prepared.pixels.shape, prediction.label))
+    def watch(one: Sample, prediction: Prediction) -> None:
+        seen.append((one.path.name, (prediction.width, prediction.height), prediction.label))
 
     collect(predictor, [sample("a.png", "red"), sample("b.png", "blue")], CLASSES, each=watch)
-    assert seen == [("a.png", (32, 32, 3), "red"), ("b.png", (32, 32, 3), "blue")]
+    assert seen == [("a.png", (48, 40), "red"), ("b.png", (48, 40), "blue")]
 
 
 def test_no_samples_no_rows(predictor: Predictor) -> None:

@@ -19,7 +19,7 @@ from vision_ft.data.load import load_index
 from vision_ft.export.onnx_graph import export_onnx
 from vision_ft.export.write import Contents
 from vision_ft.recipe import load_recipe
-from vision_ft.tasks.classify import TASK
+from vision_ft.tasks.classify.task import TASK
 from vision_ft.tasks.contract import Exportable, FitData
 from vision_ft.training.fit import fresh_backbone
 
@@ -64,7 +64,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     module = TASK.build(data, fresh_backbone(recipe), steps=1)
     loader, _ = TASK.loaders(data)
     TASK.warm_start(module, data, loader, lambda _: None)
-    exportable = TASK.exportable(module, temperature=TEMPERATURE, heatmap=True)
+    calibration = Calibration(temperature=TEMPERATURE, fitted_on="validation", images=24, parts=12)
+    exportable = TASK.exportable(module, calibration=calibration, heatmap=True)
     contents = Contents(
         name="tiny",
         task="classify",
@@ -76,7 +77,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
         data=DataInfo(fingerprint="0" * 64, images=len(samples), parts=12),
         digests=[sample.digest for sample in samples],
         recipe=recipe.plain(),
-        calibration=Calibration(temperature=TEMPERATURE, fitted_on="validation", images=24, parts=12),
+        calibration=calibration,
         rule=DecisionRule(abstain_below=0.5, basis="set by hand"),
         findings=("No objective is stated.",),
     )
@@ -95,7 +96,7 @@ def exported(model: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
 def use_graph(monkeypatch: pytest.MonkeyPatch, graph: onnx.ModelProto) -> None:
     """Let every export of this test write this graph."""
 
-    def write(_: Any, outputs: tuple[str, ...], spec: InputSpec, path: Path) -> None:
-        onnx.save(graph, path)
+    def write(_: Any, outputs: tuple[str, ...], spec: InputSpec, path: Path, finish: Any = None) -> None:
+        onnx.save(graph if finish is None else finish(graph), path)
 
     monkeypatch.setattr("vision_ft.export.write.export_onnx", write)

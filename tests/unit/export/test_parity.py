@@ -15,8 +15,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from vision_ft.bundle.folder import file_digests, open_bundle
-from vision_ft.bundle.manifest import Stage, read_manifest, write_manifest
+from vision_ft.bundle.manifest import Stage, TileSpec, read_manifest, write_manifest
 from vision_ft.bundle.predictor import Predictor
+from vision_ft.bundle.tasks import bundle_task
 from vision_ft.errors import ParityError
 from vision_ft.export.parity import Expected, Parity, compare, require
 from vision_ft.export.write import write_bundle
@@ -81,7 +82,9 @@ def test_a_good_export_passes_and_says_how_good_it_is(bundle: Path, model: Model
     parity = json.loads((bundle / "parity.json").read_text())
     assert parity["holds"] is True
     assert parity["images"] == len(model.images) == 24
-    assert parity["verdicts"] >= 2
+    assert parity["verdicts"] >= 2 == parity["least_verdicts"]
+    assert parity["compared"] == 24 * len(model.exportable.classes)
+    assert parity["worst_image"] in range(24)
     assert 0 <= parity["largest_difference"] <= 1e-4 == parity["tolerance"]
     assert parity["changed_verdicts"] == 0
     assert 0 < parity["largest_output_difference"] <= 1e-3 == parity["output_tolerance"]
@@ -184,6 +187,53 @@ def test_images_of_one_verdict_show_too_little(exported: Model, tmp_path: Path) 
     with pytest.raises(ParityError, match="gave the same verdict on all 3 images"):
         write_bundle(tmp_path / "bundle", exported.exportable, exported.contents, parity_images=exported.images[:1] * 3)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_task_may_be_content_with_one_verdict_but_not_with_nothing() -> None:
+    alike = Parity(images=3, verdicts=1, largest_difference=0.0, changed_verdicts=0)
+    with pytest.raises(ParityError, match="gave the same verdict on all 3 images"):
+        require(alike, "The export")
+    require(replace(alike, least_verdicts=1), "The export")
+    with pytest.raises(ParityError, match="found nothing on any of 3 images"):
+        require(replace(alike, least_verdicts=1, compared=0), "The export")
+
+
+def test_the_task_says_how_far_apart_answers_may_be(
+    bundle: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = read_manifest(bundle).stage
+    assert _parity(model, bundle, stage).tolerance == bundle_task("classify").TOLERANCE == 1e-4
+    task = "vision_ft.bundle.tasks.classify"
+    monkeypatch.setattr(f"{task}.TOLERANCE", 0.0)
+    monkeypatch.setattr(f"{task}.LEAST_VERDICTS", 5)
+    parity = _parity(model, bundle, stage)
+    assert (parity.tolerance, parity.least_verdicts) == (0.0, 5)
+    assert not parity.holds
+
+
+def test_the_image_with_the_largest_difference_is_named(
+    bundle: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = read_manifest(bundle).stage
+    prepare, calls = Predictor.prepare, iter(range(100))
+
+    def swapped(self: Predictor, data: bytes, **more: Any) -> Any:
+        # The eleventh image reaches the bundle as another one.
+        return prepare(self, model.images[-1] if next(calls) == 10 else data, **more)
+
+    monkeypatch.setattr(Predictor, "prepare", swapped)
+    assert model.images[10] != model.images[-1]
+    parity = _parity(model, bundle, stage)
+    assert not parity.holds
+    assert parity.worst_image == 10
+
+
+def test_images_in_tiles_are_compared_by_their_first_tile(bundle: Path, model: Model) -> None:
+    stage = read_manifest(bundle).stage
+    tiled = stage.input.model_copy(update={"tile": TileSpec(size=48, overlap=0.25)})
+    _tamper(bundle, input=tiled)
+    assert _parity(model, bundle, stage.model_copy(update={"input": tiled})).holds
+    assert not _parity(model, bundle, stage).holds
 
 
 def test_no_image_at_all_is_no_proof() -> None:

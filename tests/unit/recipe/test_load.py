@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from vision_ft.bundle.tasks.classify import ClassifyOptions
+from vision_ft.bundle.tasks.detect import DetectOptions
 from vision_ft.errors import RecipeError
 from vision_ft.recipe import Recipe, dump_recipe, load_recipe
 from vision_ft.recipe.load import find_recipe, valid_keys
+
+TASKS = [kind.model_fields["name"].default for kind in get_args(Recipe.model_fields["task"].annotation)]
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -42,11 +46,35 @@ def test_a_bare_task_is_the_task_with_its_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("override", [{"task.taps": 2}, {"task": {"taps": 2}}])
 def test_options_can_be_laid_over_a_bare_task(tmp_path: Path, override: dict[str, Any]) -> None:
-    assert load_recipe(_write(tmp_path, "task: classify\n"), override).task.taps == 2
+    recipe = load_recipe(_write(tmp_path, "task: classify\n"), override)
+    assert recipe.options(ClassifyOptions).taps == 2
 
 
 def test_a_bare_task_laid_over_a_section_keeps_its_options(tmp_path: Path) -> None:
-    assert load_recipe(_write(tmp_path, "task: {taps: 2}\n"), {"task": "classify"}).task.taps == 2
+    recipe = load_recipe(_write(tmp_path, "task: {taps: 2}\n"), {"task": "classify"})
+    assert recipe.options(ClassifyOptions).taps == 2
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_task_has_options_of_its_own(tmp_path: Path, task: str) -> None:
+    recipe = load_recipe(_write(tmp_path, f"task: {task}\n"))
+    assert recipe == load_recipe(None, {"task": task}) == load_recipe(None, {"task.name": task})
+    assert recipe.task.name == task
+    dump_recipe(recipe, tmp_path / "resolved.yaml")
+    assert load_recipe(tmp_path / "resolved.yaml") == recipe
+
+
+def test_options_of_another_task_are_not_handed_out() -> None:
+    with pytest.raises(TypeError, match="the recipe's task is detect, not one with ClassifyOptions"):
+        load_recipe(None, {"task": "detect"}).options(ClassifyOptions)
+    assert load_recipe(None, {"task": "detect"}).options(DetectOptions) == DetectOptions()
+
+
+def test_an_image_is_looked_at_as_a_whole_unless_tiles_are_asked_for() -> None:
+    assert Recipe().tile is None
+    tile = load_recipe(None, {"tile.size": 512}).tile
+    assert tile is not None
+    assert (tile.size, tile.overlap) == (512, 0.2)
 
 
 @pytest.mark.parametrize("name", ["2024-05-01", "2024-31-12", "2024-05-01 12:00:00"])
@@ -115,7 +143,9 @@ def test_the_resolved_recipe_has_every_key() -> None:
         below = (keys(v, f"{prefix}{k}.") for k, v in tree.items() if isinstance(v, dict))
         return {f"{prefix}{k}" for k in tree}.union(*below)
 
-    assert keys(Recipe().plain()) == set(valid_keys())
+    recipes = [load_recipe(None, {"task": task, "tile.size": 512}) for task in TASKS]
+    assert set[str]().union(*(keys(recipe.plain()) for recipe in recipes)) == set(valid_keys())
+    assert len(valid_keys()) == len(set(valid_keys()))
 
 
 def test_a_recipe_does_not_change() -> None:

@@ -36,12 +36,26 @@ def _complaint(text: str, folder: Path, overrides: dict[str, Any] | None = None)
         ("task: {name: classify, smoothing: 0.1}", "task.smoothing", "task.label_smoothing"),
         ("input: {region: {botom: 0.5}}", "input.region.botom", "input.region.bottom"),
         ("augment: {flip_horisontal: 1}", "augment.flip_horisontal", "augment.flip_horizontal"),
+        ("task: {name: detect, score_flor: 0.1}", "task.score_flor", "task.score_floor"),
+        ("tile: {size: 512, overlp: 0.1}", "tile.overlp", "tile.overlap"),
     ],
 )
 def test_an_unknown_key_names_the_nearest(tmp_path: Path, text: str, unknown: str, nearest: str) -> None:
     complaint = _complaint(text, tmp_path)
     assert f"unknown key {unknown}. " in complaint
     assert complaint.endswith(f"Did you mean {nearest}?")
+
+
+def test_an_option_of_another_task_is_said_to_be_one(tmp_path: Path) -> None:
+    complaint = _complaint("task: {name: detect, taps: 3}", tmp_path)
+    assert complaint.endswith(
+        "unknown key task.taps. It is of another task than detect: see --print-config for the keys of this one."
+    )
+
+
+def test_no_option_of_another_task_is_suggested(tmp_path: Path) -> None:
+    assert "task.taps" in _complaint("task: {name: classify, tap: 3}", tmp_path)
+    assert "task.taps" not in _complaint("task: {name: detect, tap: 3}", tmp_path)
 
 
 def test_a_key_like_no_other_leads_to_the_list_of_keys(tmp_path: Path) -> None:
@@ -74,7 +88,12 @@ def test_a_recipe_cannot_make_objects(tmp_path: Path, tag: str) -> None:
         ("split: {test: most}", "split.test: expected a number or 'auto', got \"most\"."),
         ("split: {test: 0.95}", "split.test: a share between 0 and 0.9, or auto: got 0.95."),
         ("split: {folds: 1}", "split.folds: 0 for a validation split, or 2 to 20 folds, or auto: got 1."),
-        ("task: segment", "task.name: expected 'classify', got \"segment\"."),
+        ("task: segmnt", "task.name: expected 'classify', 'detect', 'segment' or 'anomaly', got \"segmnt\"."),
+        ("task: {name: null}", "task.name: expected 'classify', 'detect', 'segment' or 'anomaly', got null."),
+        ("task: 5", "task: expected keys and values, got 5."),
+        ("task: {name: detect, score_floor: low}", 'task.score_floor: expected a number, got "low".'),
+        ("tile: {overlap: 0.3}", 'tile.size: expected more values, got {"overlap": 0.3}.'),
+        ("tile: {size: 8}", "tile.size: expected a value greater than or equal to 32, got 8."),
         (
             "task: {statistics: [max, median]}",
             "task.statistics: expected 'mean', 'max' or 'deviation', got \"median\".",

@@ -40,7 +40,8 @@ def test_every_section_is_closed_and_every_key_explained() -> None:
 
 def test_the_schema_takes_what_the_recipe_takes() -> None:
     schema = json.loads(json_schema())
-    for section, word in (("task", "classify"), ("augment", "light")):
+    words = [("task", one) for one in ("classify", "detect", "segment", "anomaly")]
+    for section, word in [*words, ("augment", "light")]:
         kinds = schema["properties"][section]["anyOf"]
         assert any(word in kind.get("enum", [kind.get("const")]) for kind in kinds), section
     # `anyOf` within `anyOf`: a duration or null, and a duration is a number or text.

@@ -13,6 +13,7 @@ from tests.support.one_thread import one_thread
 from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.recipe import Recipe, load_recipe
 from vision_ft.tasks.contract import FitData
+from vision_ft.tasks.registry import task_judge
 from vision_ft.training import RunResult, train
 from vision_ft.training.prepare import Prepared, prepare, read_images
 from vision_ft.training.run_folder import open_run
@@ -79,7 +80,7 @@ def prepared(make_recipe: MakeRecipe, tmp_path: Path) -> Prepare:
 
     def make(recipe: Recipe) -> tuple[Prepared, FitData]:
         run = open_run(tmp_path / "prepared", resume=False)
-        found = prepare(recipe, run, read_images(recipe))
+        found = prepare(recipe, run, read_images(recipe), task_judge(recipe.task.name))
         return found, FitData(recipe, found.index.classes, found.spec, found.train, found.val, 0)
 
     return make

@@ -21,6 +21,7 @@ from vision_ft.errors import RecipeError, TrainingError, UsageError
 from vision_ft.evaluation.judge import judge_bundle
 from vision_ft.evaluation.table import read_table
 from vision_ft.recipe import load_recipe
+from vision_ft.tasks.registry import task_judge
 from vision_ft.training import export, train
 from vision_ft.training.curves import KeepCurves
 from vision_ft.training.fit import Interrupted
@@ -207,7 +208,7 @@ def test_without_a_test_split_the_validation_parts_are_not_passed_off_as_unseen(
     assert "on parts that it has not seen" not in page
     # What chose the epoch, the temperature and the thresholds counts as seen from now on.
     index = Index.read(result.run / "index.parquet")
-    assert judge_bundle(result.bundle, index)["seen_images"] == len(index)
+    assert judge_bundle(result.bundle, index, judge_of=task_judge)["seen_images"] == len(index)
 
 
 def test_a_run_without_a_good_class_says_what_that_means(make_recipe: MakeRecipe, tmp_path: Path) -> None:

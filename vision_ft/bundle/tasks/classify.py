@@ -7,7 +7,7 @@ class's logit (class-activation map, arXiv 1512.04150).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -16,11 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from vision_ft.bundle.decision import DecisionRule
+from vision_ft.bundle.answers import ProbabilitiesAnswer
 from vision_ft.bundle.manifest import Stage
-from vision_ft.bundle.novelty import unit
 from vision_ft.bundle.place import Geometry
 from vision_ft.bundle.results import Prediction
+from vision_ft.bundle.tasks import Context
+
+TOLERANCE = 1e-4
+LEAST_VERDICTS = 2
+COMPARED = ("probabilities", "embeddings", "heatmap")
 
 
 class ClassifyOptions(BaseModel):
@@ -94,56 +98,85 @@ def read_options(options: dict[str, Any]) -> ClassifyOptions:
     return ClassifyOptions.model_validate(options)
 
 
-def assemble(
-    outputs: Mapping[str, NDArray[Any]],
-    geometries: Sequence[Geometry],
-    stage: Stage,
-    rule: DecisionRule,
-    distances: NDArray[np.float32] | None,
-    version: str,
-) -> list[Prediction]:
-    """One prediction for each row of the graph's outputs, decided by the rule."""
-    probabilities = outputs["probabilities"]
-    embeddings = unit(outputs["embeddings"]) if "embeddings" in outputs else None
-    heatmaps = outputs.get("heatmap")
-    classes = stage.classes
-    good = np.array([c.good for c in classes])
-    predictions = []
-    for row, geometry in enumerate(geometries):
-        p = probabilities[row]
+class _Classified:
+    """See `tasks.Gathering`. Of several views the one with the highest bad score speaks for the image."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._good = np.array([c.good for c in context.stage.classes])
+        self._kept: tuple[float, NDArray[np.float32], NDArray[np.float32] | None, Geometry] | None = None
+
+    def add(self, outputs: Mapping[str, NDArray[Any]], geometry: Geometry) -> None:
+        """Keep this view if it looks worse than those before."""
+        p = outputs["probabilities"]
+        bad = self._bad_score(p)
+        concern = 1.0 - float(p.max()) if bad is None else bad
+        if not np.isfinite(p).all():
+            concern = np.inf  # no other view makes up for one that gave no number
+        if self._kept is not None and concern <= self._kept[0]:
+            return
+        heatmap = outputs.get("heatmap")
         top = int(p.argmax())
-        bad_score = float(np.clip(1.0 - p[good].sum(dtype=np.float64), 0.0, 1.0)) if good.any() else None
-        distance = None if distances is None else float(distances[row])
+        self._kept = (concern, p.copy(), None if heatmap is None else heatmap[top].copy(), geometry)
+
+    def finish(self, embedding: NDArray[np.float32] | None, distance: float | None) -> Prediction:
+        """The label of the image, decided by the rule."""
+        assert self._kept is not None, "an image has a view"
+        _, p, activation, geometry = self._kept
+        classes, rule = self._context.stage.classes, self._context.rule
+        top = int(p.argmax())
+        bad_score = self._bad_score(p)
         decision, reasons = rule.decide(
-            top_probability=float(p[top]), top_is_good=bool(good[top]), bad_score=bad_score, distance=distance
+            top_probability=float(p[top]), top_is_good=bool(self._good[top]), bad_score=bad_score, distance=distance
         )
         if not np.isfinite(p).all() or (distance is not None and not np.isfinite(distance)):
             # The decision has said so already; what is sent must be numbers.
             p, bad_score, distance = np.zeros_like(p), None, None
-        result = ClassifyResult(
-            {c.id: float(v) for c, v in zip(classes, p, strict=True)},
-            None if heatmaps is None else heatmaps[row, top],
-            geometry,
+        probabilities = {c.id: float(v) for c, v in zip(classes, p, strict=True)}
+        return Prediction(
+            label=classes[top].id,
+            name=classes[top].title,
+            probability=float(p[top]),
+            decision=decision,
+            reasons=reasons,
+            bad_score=bad_score,
+            distance=distance,
+            result=ClassifyResult(probabilities, activation, geometry),
+            width=geometry.width,
+            height=geometry.height,
+            model_version=self._context.version,
+            probabilities=probabilities,
+            embedding=embedding,
         )
-        predictions.append(
-            Prediction(
-                label=classes[top].id,
-                name=classes[top].title,
-                probability=float(p[top]),
-                decision=decision,
-                reasons=reasons,
-                bad_score=bad_score,
-                distance=distance,
-                result=result,
-                width=geometry.width,
-                height=geometry.height,
-                model_version=version,
-                embedding=embeddings[row] if embeddings is not None and np.isfinite(embeddings[row]).all() else None,
-            )
-        )
-    return predictions
+
+    def _bad_score(self, p: NDArray[np.float32]) -> float | None:
+        if not self._good.any():
+            return None
+        return float(np.clip(1.0 - p[self._good].sum(dtype=np.float64), 0.0, 1.0))
 
 
-def metric_labels(prediction: Prediction) -> tuple[str, ...]:
-    """Class ids under which monitoring counts the prediction: the label alone."""
-    return (prediction.label,)
+def gather(context: Context, width: int, height: int) -> _Classified:
+    """Begin the answer on an image."""
+    return _Classified(context)
+
+
+def substance(prediction: Prediction) -> int:
+    """The probabilities."""
+    return len(prediction.probabilities)
+
+
+def difference(want: Prediction, got: Prediction) -> float:
+    """Largest difference of a class's probability; infinite where the classes are not the same."""
+    if set(want.probabilities) != set(got.probabilities):
+        return float("inf")
+    # Python's max would pass over what is no number.
+    return float(np.max([abs(want.probabilities[name] - got.probabilities[name]) for name in want.probabilities]))
+
+
+def no_overlay(stage: Stage) -> str:
+    """A class-activation map is drawn, where there is one."""
+    return stage.heatmap
+
+
+RESULT = ClassifyResult
+ANSWER = ProbabilitiesAnswer

@@ -12,7 +12,15 @@ from markupsafe import Markup, escape
 from vision_ft.evaluation.report.svg import drawing, element, line, nice_ticks, text
 
 _NAME = re.compile(r"^(train|val)(?:idation)?[_/.](.+)$")
-_TITLES = {"nll": "negative log-likelihood", "lr": "learning rate", "ece": "calibration error", "f1": "F1"}
+_TITLES = {
+    "nll": "negative log-likelihood",
+    "lr": "learning rate",
+    "ece": "calibration error",
+    "f1": "F1",
+    "map_50": "mAP50",
+    "map_75": "mAP75",
+    "mean_iou": "mean IoU",
+}
 _GAP_OPENS = 0.10
 _MAIN = "final"
 Line = tuple[str, str]

@@ -76,12 +76,13 @@ def _mistake(table: PredictionTable, parts: Parts, row: int, images: Loader | No
         labelled_probability=float(table.probabilities[row, target]),
         decision=decision,
         kind=kind,
-        image=_shown(images, path),
-        overlay=_shown(overlay, path),
+        image=as_data_uri(images, path),
+        overlay=as_data_uri(overlay, path),
     )
 
 
-def _shown(source: Loader | Overlay | None, path: str) -> str:
+def as_data_uri(source: Loader | Overlay | None, path: str, *, longest: int = THUMBNAIL) -> str:
+    """What `source` shows of a path as a data URI, "" where it cannot be shown."""
     if source is None:
         return ""
     try:
@@ -89,12 +90,12 @@ def _shown(source: Loader | Overlay | None, path: str) -> str:
     except (VisionFTError, OSError):
         # The figures stand without the picture: the page says that the file is no longer there.
         return ""
-    return "" if picture is None else data_uri(picture)
+    return "" if picture is None else data_uri(picture, longest=longest)
 
 
-def data_uri(picture: NDArray[np.uint8]) -> str:
-    """A JPEG thumbnail of an RGB image, uint8 [H, W, 3], as a data URI."""
-    scale = THUMBNAIL / max(picture.shape[:2])
+def data_uri(picture: NDArray[np.uint8], *, longest: int = THUMBNAIL) -> str:
+    """A JPEG of an RGB image, uint8 [H, W, 3], no side longer than `longest` pixels, as a data URI."""
+    scale = longest / max(picture.shape[:2])
     if scale < 1.0:
         size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -11,18 +11,23 @@ from markupsafe import Markup
 
 from vision_ft.bundle.manifest import Manifest
 from vision_ft.bundle.predictor import Predictor
+from vision_ft.data.index import Sample
 from vision_ft.evaluation.card import decision_lines, facts
 from vision_ft.evaluation.flattery import Flattery
+from vision_ft.evaluation.judging import Exhibit
 from vision_ft.evaluation.metrics import confusion, reliability
+from vision_ft.evaluation.names import figure_name
 from vision_ft.evaluation.objective_words import objective_of, objective_words
 from vision_ft.evaluation.parts import parts_of
 from vision_ft.evaluation.pictures import Pictures
 from vision_ft.evaluation.report.confusion_matrix import confusion_matrix, frequent_confusions
 from vision_ft.evaluation.report.curves import learning_curves, overfitting
+from vision_ft.evaluation.report.exhibits import shown_exhibits
 from vision_ft.evaluation.report.gallery import Loader, Overlay, mistakes
 from vision_ft.evaluation.report.reliability import reliability_diagram
 from vision_ft.evaluation.report.rows import class_rows, flattery_rows, key_figures, part_counts, slice_tables
 from vision_ft.evaluation.report.scores import score_chart
+from vision_ft.evaluation.report.sections import Section
 from vision_ft.evaluation.report.unknowns import unknowns
 from vision_ft.evaluation.table import PredictionTable
 from vision_ft.evaluation.verdicts import judge_decisions
@@ -54,6 +59,9 @@ def write_report(
     flattery: Flattery | None = None,
     title: str = "",
     most_mistakes: int = 48,
+    sections: Sequence[Section] = (),
+    exhibits: Sequence[Exhibit] = (),
+    truths: Mapping[str, Sample] | None = None,
 ) -> Path:
     """Write `report.html` into `folder` and return its path. The page loads nothing from elsewhere.
 
@@ -63,7 +71,8 @@ def write_report(
     `predictor` the misclassified images are shown with their heatmap; `images` and `overlay`
     give a path's picture without and with the evidence in its place. An image that cannot be
     read is named without a picture. Without `flattery`, the one that the bundle keeps is shown.
-    `curves` has one row an epoch (see `curves.learning_curves`).
+    `curves` has one row an epoch (see `curves.learning_curves`). `sections` and `exhibits` are
+    what the task adds; the labels of the exhibits' paths are drawn from `truths`.
     """
     if predictor is not None:
         pictures = Pictures(predictor)
@@ -84,7 +93,11 @@ def write_report(
         title=title or f"{manifest.name} {_TITLES[table.origin]}",
         **_objective(manifest, table, summary),
         **_figures(manifest, table, summary),
-        **_mistakes(table, images, overlay, most_mistakes),
+        **_mistakes(table, images, overlay, most_mistakes, by_label="accuracy" in summary),
+        by_label="accuracy" in summary,
+        sections=sections,
+        exhibits=shown_exhibits(exhibits, truths or {}, table.classes, images, overlay),
+        class_figures=[(figure_name(n).title, figure_name(n).meaning) for n in summary["per_class_figures"]],
         curves=learning_curves(curves or ()),
         overfitting=overfitting(curves or ()),
         flattery=flattery,
@@ -125,18 +138,21 @@ def _figures(manifest: Manifest, table: PredictionTable, summary: Mapping[str, A
     names = [c.title for c in table.classes]
     counts = confusion(table)
     parts = parts_of(table)
+    judged = table.is_bad is not None and bool(parts.is_bad.any() or not all(table.good))
     return {
         "keys": key_figures(summary),
         "classes": class_rows(summary),
         "confusion": confusion_matrix(counts, names),
         "confusions": frequent_confusions(counts, names),
-        "part_counts": part_counts(parts) if table.is_bad is not None else [],
-        "scores": score_chart(parts, manifest.decision) if table.is_bad is not None and len(parts) else None,
+        "part_counts": part_counts(parts) if judged else [],
+        "scores": score_chart(parts, manifest.decision) if judged and len(parts) else None,
         "reliability": reliability_diagram(reliability(table)),
         "slices": slice_tables(summary),
     }
 
 
-def _mistakes(table: PredictionTable, images: Loader | None, overlay: Overlay | None, most: int) -> dict[str, Any]:
-    shown = mistakes(table, images, overlay, most=most)
+def _mistakes(
+    table: PredictionTable, images: Loader | None, overlay: Overlay | None, most: int, *, by_label: bool
+) -> dict[str, Any]:
+    shown = mistakes(table, images, overlay, most=most) if by_label else []
     return {"mistakes": shown, "mistake_count": int((table.labels != table.targets).sum())}

@@ -7,36 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
-from vision_ft.evaluation.figures import Figure, figure_from
+from vision_ft.evaluation.figures import figure_from
 from vision_ft.evaluation.flattery import Flattery
+from vision_ft.evaluation.names import figure_name
 from vision_ft.evaluation.parts import Parts
-from vision_ft.evaluation.report.bars import interval_bar
-from vision_ft.evaluation.sentences import percent, plural
+from vision_ft.evaluation.report.shown import Shown, shown
+from vision_ft.evaluation.sentences import plural
 
-_KEYS = (
-    ("escape_rate", "Escape rate", "defective parts that pass"),
-    ("overkill_rate", "Overkill rate", "good parts that are rejected"),
-    ("review_share", "Review share", "parts that a person looks at"),
-    ("balanced_accuracy", "Balanced accuracy", "mean recall of the classes"),
-    ("macro_f1", "Macro F1", "mean F1 of the classes"),
-    ("accuracy", "Accuracy", "images answered right"),
-    ("ece", "Calibration error", "how far probabilities are off (ECE)"),
-    ("out_of_scope", "Out of scope", "images unlike the training images"),
-)
-_RATES = {"escape_rate", "overkill_rate", "review_share", "out_of_scope"}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A figure as text and as a drawing."""
-
-    value: str
-    span: str
-    """The 95 % interval, "" where there is none."""
-    bar: Markup
-    method: str = ""
+_SLICE_FIGURES = ("balanced_accuracy", "accuracy", "escape_rate", "overkill_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +37,8 @@ class ClassRow:
     good: bool
     support: int
     parts: int
-    precision: Shown
-    recall: Shown
-    f1: Shown
+    figures: tuple[Shown, ...]
+    """In the order of the summary's `per_class_figures`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +51,22 @@ class SliceRow:
     figures: tuple[Shown, ...]
 
 
-def shown(figure: Figure, *, as_percent: bool = False, width: int = 120, class_: str = "") -> Shown:
-    """A figure for people: two decimals, or a percentage."""
-    if figure.value is None:
-        return Shown("–", "", Markup(""), figure.reason)
-    write = percent if as_percent else _decimal
-    span = ""
-    if figure.low is not None and figure.high is not None:
-        low, high = write(figure.low), write(figure.high)
-        span = f"{low.removesuffix(' %') if as_percent else low} to {high}"
-    return Shown(write(figure.value), span, interval_bar(figure, width=width, class_=class_), figure.method)
-
-
 def key_figures(summary: Mapping[str, Any]) -> list[Key]:
-    """The figures at the top; those that are not defined come last, with the reason."""
+    """The figures at the top, as `summary` names them; those that are not defined come last, with the reason."""
     keys = []
-    for name, title, meaning in _KEYS:
-        figure = figure_from(summary, name)
+    for name in summary["headline"]:
+        figure, known = figure_from(summary, name), figure_name(name)
         if figure.value is None:
             behind = figure.reason
-        elif name in _RATES and name != "out_of_scope":
-            unit = {"escape_rate": "defective part", "overkill_rate": "good part"}.get(name, "part")
-            behind = f"{figure.numerator} of {plural(figure.denominator or 0, unit, unit + 's')}"
-        elif name == "out_of_scope":
-            behind = f"{figure.numerator} of {plural(figure.denominator or 0, 'image', 'images')}"
+        elif known.unit:
+            one, many = known.unit
+            behind = f"{figure.numerator} of {plural(figure.denominator or 0, one, many)}"
         else:
             behind = f"{plural(summary['images'], 'image', 'images')} of {plural(summary['parts'], 'part', 'parts')}"
-        tone = "error" if name in ("escape_rate", "overkill_rate", "ece") else ""
-        keys.append(Key(title, meaning, shown(figure, as_percent=name in _RATES, width=180, class_=tone), behind))
+        tone = "error" if known.error else ""
+        keys.append(
+            Key(known.title, known.meaning, shown(figure, as_percent=known.rate, width=180, class_=tone), behind)
+        )
     return sorted(keys, key=lambda key: key.shown.value == "–")
 
 
@@ -112,9 +78,7 @@ def class_rows(summary: Mapping[str, Any]) -> list[ClassRow]:
             good=entry["good"],
             support=entry["support"],
             parts=entry["parts"],
-            precision=shown(figure_from(entry, "precision")),
-            recall=shown(figure_from(entry, "recall")),
-            f1=shown(figure_from(entry, "f1")),
+            figures=tuple(shown(figure_from(entry, name)) for name in summary["per_class_figures"]),
         )
         for entry in summary["per_class"].values()
     ]
@@ -128,20 +92,22 @@ def part_counts(parts: Parts) -> list[tuple[str, list[int]]]:
     ]
 
 
-def slice_tables(summary: Mapping[str, Any]) -> list[tuple[str, list[SliceRow]]]:
-    """One table a slice: recall and F1 means, escape and overkill rate by value."""
+def slice_tables(summary: Mapping[str, Any]) -> list[tuple[str, list[str], list[SliceRow]]]:
+    """One table a slice: its name, the figures' titles, and a row for each value."""
     tables = []
     for name, values in (summary.get("slices") or {}).items():
+        wanted = [one for one in _SLICE_FIGURES if any(one in entry for entry in values.values())]
+        if summary.get("escape_rate") is None and summary.get("overkill_rate") is None:
+            wanted = [one for one in wanted if not figure_name(one).rate]
         rows = []
         for value, entry in values.items():
-            figures = (
-                shown(figure_from(entry, "balanced_accuracy"), width=90),
-                shown(figure_from(entry, "accuracy"), width=90),
-                shown(figure_from(entry, "escape_rate"), as_percent=True, width=90, class_="error"),
-                shown(figure_from(entry, "overkill_rate"), as_percent=True, width=90, class_="error"),
-            )
-            rows.append(SliceRow(value, entry["images"], entry["parts"], figures))
-        tables.append((name, rows))
+            figures = []
+            for one in wanted:
+                known = figure_name(one)
+                tone = "error" if known.error else ""
+                figures.append(shown(figure_from(entry, one), as_percent=known.rate, width=90, class_=tone))
+            rows.append(SliceRow(value, entry["images"], entry["parts"], tuple(figures)))
+        tables.append((name, [figure_name(one).title for one in wanted], rows))
     return tables
 
 
@@ -153,10 +119,3 @@ def flattery_rows(flattery: Flattery | None) -> list[tuple[str, Shown]]:
         ("split by image (flatters)", shown(flattery.by_image, width=260, class_="error")),
         ("split by group (honest)", shown(flattery.by_group, width=260)),
     ]
-
-
-def _decimal(value: float) -> str:
-    # What is not quite 1 is not shown as 1.00.
-    if 0.995 <= value < 1.0:
-        return f"{min(value, 0.999):.3f}"
-    return f"{value:.2f}"

@@ -1,7 +1,1 @@
-"""Classification, the torch half."""
-
-from __future__ import annotations
-
-from vision_ft.tasks.classify.task import ClassifyTask
-
-TASK = ClassifyTask()
+"""Classification: `task` for training and export, `judge` (free of torch) for evaluation."""

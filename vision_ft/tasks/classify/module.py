@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 from torchvision.transforms import v2
 
 from vision_ft.bundle.classes import ClassInfo
+from vision_ft.bundle.tasks.classify import ClassifyOptions
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.classify.metrics import validation_metrics
 from vision_ft.tasks.classify.network import PooledClassifier
@@ -48,10 +49,10 @@ class ClassifyModule(pl.LightningModule):
         self.register_buffer("log_prior", torch.tensor(prior, dtype=torch.float32).clamp_min(1e-6).log())
         self._seen: list[tuple[Tensor, Tensor]] = []
         mixes: list[Any] = []
-        if recipe.task.mixup:
-            mixes.append(v2.MixUp(num_classes=len(classes), alpha=recipe.task.mixup))
-        if recipe.task.cutmix:
-            mixes.append(v2.CutMix(num_classes=len(classes), alpha=recipe.task.cutmix))
+        if recipe.options(ClassifyOptions).mixup:
+            mixes.append(v2.MixUp(num_classes=len(classes), alpha=recipe.options(ClassifyOptions).mixup))
+        if recipe.options(ClassifyOptions).cutmix:
+            mixes.append(v2.CutMix(num_classes=len(classes), alpha=recipe.options(ClassifyOptions).cutmix))
         self._mix = v2.RandomChoice(mixes) if mixes else None
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,9 +79,9 @@ class ClassifyModule(pl.LightningModule):
         if self._mix is not None:
             pixels, labels = self._mix(pixels, targets)
         logits = self.network(pixels)
-        if self.recipe.task.imbalance == "logit_adjustment":
+        if self.recipe.options(ClassifyOptions).imbalance == "logit_adjustment":
             logits = logits + self.log_prior
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.task.label_smoothing)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.options(ClassifyOptions).label_smoothing)
         hits = (logits.argmax(dim=1) == targets).float().mean()
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(targets))
         self.log("train/accuracy", hits, on_step=False, on_epoch=True, batch_size=len(targets))

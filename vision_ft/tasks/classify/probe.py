@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from vision_ft.bundle.tasks.classify import ClassifyOptions
 from vision_ft.tasks.classify.dataset import ClassifyDataset
 from vision_ft.tasks.classify.network import PooledClassifier
 from vision_ft.tasks.contract import FitData
@@ -55,7 +56,7 @@ def probe_views(
     Augmented views are drawn as training epochs are, so that rare classes and parts have as
     many as frequent ones.
     """
-    options, seed = data.recipe.task, data.recipe.seed
+    options, seed = data.recipe.options(ClassifyOptions), data.recipe.seed
     weights = sample_weights(data.train) if options.imbalance == "sampler" else np.full(len(dataset), 1 / len(dataset))
     drawn: list[Draw] = []
     if options.probe:

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 
 from vision_ft.backbones.contract import Backbone
 from vision_ft.bundle.classes import ClassInfo
-from vision_ft.bundle.threads import limit_cv2
+from vision_ft.bundle.manifest import Calibration
+from vision_ft.bundle.tasks.classify import ClassifyOptions
 from vision_ft.data.index import Sample
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.augmentation import build_augmentation
@@ -32,6 +33,7 @@ from vision_ft.tasks.classify.probe import (
 )
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.images import PlacedImages, PlacedStore
+from vision_ft.tasks.loading import loader, prepare_backbone
 from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed, sample_weights
 
 
@@ -51,18 +53,18 @@ class ClassifyTask:
         recipe = data.recipe
         variation = _variation(data)
         train = self._placed(data.train, data)
-        weights = sample_weights(data.train) if recipe.task.imbalance == "sampler" else None
+        weights = sample_weights(data.train) if recipe.options(ClassifyOptions).imbalance == "sampler" else None
         sampler = EpochSampler(len(train), seed=recipe.seed, weights=weights)
-        loader = _loader(ClassifyDataset(train, data.classes, variation), sampler, data)
+        shown = loader(ClassifyDataset(train, data.classes, variation), sampler, data)
         if not data.val:
-            return loader, None
+            return shown, None
         val = self._placed(data.val, data)
         ordered: list[Draw] = [(row, 0) for row in range(len(val))]
-        return loader, _loader(ClassifyDataset(val, data.classes, None), ordered, data)
+        return shown, loader(ClassifyDataset(val, data.classes, None), ordered, data)
 
     def can_ship_start(self, recipe: Recipe) -> bool:
         """The probe's classifier is; without a probe all classes are alike at first."""
-        return recipe.task.probe
+        return recipe.options(ClassifyOptions).probe
 
     def _placed(self, samples: Sequence[Sample], data: FitData) -> PlacedImages:
         images = PlacedImages(samples, data.spec, cache_mb=data.recipe.data.cache_mb, store=self._images)
@@ -73,12 +75,8 @@ class ClassifyTask:
         """The module to be trained for `steps` steps, its backbone frozen as the recipe says."""
         recipe = data.recipe
         torch.manual_seed(derive_seed(recipe.seed, "head"))
-        if recipe.trainer.freeze_norm:
-            backbone.freeze_norm_statistics()
-        layers = len(backbone.layers())
-        share = 1.0 if recipe.trainer.backbone_lr == 0 else recipe.trainer.freeze_layers
-        backbone.freeze(round(share * layers))
-        network = _network(data, backbone, recipe.task.dropout)
+        prepare_backbone(backbone, recipe)
+        network = _network(data, backbone, recipe.options(ClassifyOptions).dropout)
         counts = [sum(s.targets[0] == c.id for s in data.train) for c in data.classes]
         prior = [count / len(data.train) for count in counts]
         return ClassifyModule(network, recipe, data.classes, prior=prior, steps=steps)
@@ -90,9 +88,9 @@ class ClassifyTask:
         and one temperature could not serve them.
         """
         recipe = data.recipe
-        if not recipe.task.probe or recipe.task.probe_penalty != "auto":
+        if not recipe.options(ClassifyOptions).probe or recipe.options(ClassifyOptions).probe_penalty != "auto":
             return recipe
-        plain = recipe.task.model_copy(update={"probe_draws": 0.0})
+        plain = recipe.options(ClassifyOptions).model_copy(update={"probe_draws": 0.0})
         data = replace(data, recipe=recipe.model_copy(update={"task": plain}), val=())
         loader, _ = self.loaders(data)
         dataset = loader.dataset
@@ -112,7 +110,9 @@ class ClassifyTask:
             classes=len(data.classes),
         )
         say(f"linear probe: penalty {penalty:g}, chosen by likelihood on groups left out")
-        return recipe.model_copy(update={"task": recipe.task.model_copy(update={"probe_penalty": penalty})})
+        return recipe.model_copy(
+            update={"task": recipe.options(ClassifyOptions).model_copy(update={"probe_penalty": penalty})}
+        )
 
     def warm_start(
         self, module: ClassifyModule, data: FitData, train: DataLoader[Any], say: Callable[[str], None]
@@ -123,14 +123,14 @@ class ClassifyTask:
         assert isinstance(dataset, ClassifyDataset)
         views = probe_views(module.network, dataset, data, self._cache, device=module.device)
         module.network.fit_standardisation(views.features)
-        if not recipe.task.probe:
+        if not recipe.options(ClassifyOptions).probe:
             return
         features = views.standardised(module.network)
         targets = torch.tensor(dataset.targets)[torch.from_numpy(views.rows)]
-        penalty = recipe.task.probe_penalty
+        penalty = recipe.options(ClassifyOptions).probe_penalty
         assert penalty != "auto", "settled before the first fit"
-        smoothing = recipe.task.label_smoothing
-        adjusts = recipe.task.imbalance == "logit_adjustment"
+        smoothing = recipe.options(ClassifyOptions).label_smoothing
+        adjusts = recipe.options(ClassifyOptions).imbalance == "logit_adjustment"
         loss = fit_classifier(
             module.network,
             features,
@@ -146,7 +146,7 @@ class ClassifyTask:
         """The pass over the images as they are (shared by all fits where it was made already), and the drawn views."""
         dataset = train.dataset
         assert isinstance(dataset, ClassifyDataset)
-        options = data.recipe.task
+        options = data.recipe.options(ClassifyOptions)
         each = seconds_per_view(module.network, dataset, data.recipe.trainer.batch_size, device=module.device)
         plain = 0.0 if options.probe else 1.0
         return each * len(dataset) * (plain + (options.probe_draws if options.probe else 0.0))
@@ -161,9 +161,10 @@ class ClassifyTask:
         found = pooled_features(network, dataset, every, batch_size=data.recipe.trainer.batch_size, device=device)
         return np.asarray(found.numpy(), dtype=np.float32)
 
-    def exportable(self, module: ClassifyModule, *, temperature: float, heatmap: bool) -> Exportable:
+    def exportable(self, module: ClassifyModule, *, calibration: Calibration, heatmap: bool) -> Exportable:
         """The graph of a trained module with its temperature built in."""
         module = module.eval()
+        temperature = calibration.temperature
         graph = ClassifyGraph(module.network, temperature=temperature, heatmap=heatmap).eval()
 
         @torch.no_grad()
@@ -179,10 +180,13 @@ class ClassifyTask:
     def prior(self, recipe: Recipe, samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> dict[str, float]:
         """Even over the classes where they were drawn evenly, else the training shares."""
         counts = {c.id: sum(s.targets[0] == c.id for s in samples) for c in classes}
-        if recipe.task.imbalance == "none":
+        if recipe.options(ClassifyOptions).imbalance == "none":
             return {name: count / len(samples) for name, count in counts.items()}
         present = sum(count > 0 for count in counts.values())
         return {name: (1.0 / present if count else 0.0) for name, count in counts.items()}
+
+
+TASK = ClassifyTask()
 
 
 def _variation(data: FitData) -> Variation:
@@ -201,29 +205,12 @@ def _variation(data: FitData) -> Variation:
     return Variation(
         build_augmentation(section, square=square),
         build_augmentation(light, square=square),
-        data.recipe.task.transplant if data.recipe.data.masks and section.preset != "none" else 0.0,
+        data.recipe.options(ClassifyOptions).transplant if data.recipe.data.masks and section.preset != "none" else 0.0,
     )
 
 
 def _network(data: FitData, backbone: Backbone, dropout: float) -> PooledClassifier:
-    options = data.recipe.task
+    options = data.recipe.options(ClassifyOptions)
     return PooledClassifier(
         backbone, len(data.classes), taps=options.taps, statistics=options.statistics, dropout=dropout
     )
-
-
-def _loader(dataset: ClassifyDataset, sampler: Any, data: FitData) -> DataLoader[Any]:
-    return DataLoader(
-        dataset,
-        batch_size=data.recipe.trainer.batch_size,
-        sampler=sampler,
-        num_workers=data.workers,
-        persistent_workers=data.workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_one_core if data.workers else None,
-    )
-
-
-def _one_core(_: int) -> None:
-    """Loader processes share the cores already; each of them would use all for every image."""
-    limit_cv2(1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vision_ft.bundle import ClassInfo, Decision, DecisionRule, InputSpec
 from vision_ft.bundle.manifest import Stage, Weights
 from vision_ft.bundle.place import geometry_of
-from vision_ft.bundle.tasks import bundle_task, classify
+from vision_ft.bundle.tasks import Context, bundle_task, classify
 
 SPEC = InputSpec(height=8, width=8)
 
@@ -36,7 +36,13 @@ def answer(
 ) -> list[Any]:
     geometries = [geometry_of(20 + i, 10, SPEC) for i in range(len(probabilities))]
     values = {"probabilities": np.array(probabilities, np.float32), **outputs}
-    return classify.assemble(values, geometries, stage(*good), rule or DecisionRule(), distances, "1")
+    context = Context(stage(*good), rule or DecisionRule(), "1")
+    found = []
+    for row, geometry in enumerate(geometries):
+        gathering = classify.gather(context, geometry.width, geometry.height)
+        gathering.add({name: value[row] for name, value in values.items()}, geometry)
+        found.append(gathering.finish(None, None if distances is None else float(distances[row])))
+    return found
 
 
 def test_each_row_becomes_its_own_answer() -> None:
@@ -77,14 +83,12 @@ def test_rule_and_distance_reach_the_decision() -> None:
 def test_no_number_is_reviewed_and_can_be_sent() -> None:
     broken, whole = answer(
         [[float("nan"), 0.5], [0.9, 0.1]], True, False,
-        distances=np.array([np.nan, 0.1], np.float32), embeddings=np.array([[np.nan, 1.0], [3.0, 4.0]], np.float32),
+        distances=np.array([np.nan, 0.1], np.float32),
     )  # fmt: skip
     assert broken.decision is Decision.REVIEW
     assert broken.reasons == ("the model gave no number",)
     assert json.loads(json.dumps(broken.to_json(), allow_nan=False))["probability"] == 0.0
-    assert broken.embedding is None
     assert whole.decision is Decision.PASS
-    assert whole.embedding.tolist() == pytest.approx([0.6, 0.8])
 
 
 def test_the_map_of_the_label_is_the_one_shown() -> None:
@@ -102,11 +106,6 @@ def test_evidence_against_the_label_is_not_heat() -> None:
     assert not found.result.heatmap().any()
     image = np.full((10, 20, 3), 77, np.uint8)
     np.testing.assert_array_equal(found.result.overlay(image), image)
-
-
-def test_embeddings_come_back_as_unit_vectors() -> None:
-    (found,) = answer([[0.2, 0.8]], False, False, embeddings=np.array([[3, 4]], np.float32))
-    np.testing.assert_allclose(found.embedding, [0.6, 0.8], atol=1e-6)
 
 
 def test_the_registry_knows_it() -> None:

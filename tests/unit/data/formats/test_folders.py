@@ -161,9 +161,19 @@ def test_a_root_without_class_folders_is_refused(draw: Draw, tmp_path: Path) -> 
         formats.read(tmp_path / "none")
 
 
-def test_boxes_are_told_from_classes(draw: Draw, tmp_path: Path) -> None:
-    draw("IMAGES/a.png")
-    (tmp_path / "ANNOTATIONS").mkdir()
-    (tmp_path / "ANNOTATIONS/a.xml").write_text("<annotation/>")
-    with pytest.raises(DataError, match="Detection comes with another task"):
-        formats.read(tmp_path)
+@pytest.mark.parametrize(
+    ("file", "layout"),
+    [
+        ("labels.csv", "table"),
+        ("annotations.json", "coco"),
+        ("data.yaml", "yolo"),
+        ("ANNOTATIONS/a.xml", "voc"),
+        ("masks/a.png", "masks"),
+        ("notes.txt", "folders"),
+    ],
+)
+def test_other_layouts_are_told_from_classes(draw: Draw, tmp_path: Path, file: str, layout: str) -> None:
+    draw("images/a.png")
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    assert formats.detect(tmp_path) == layout

@@ -20,8 +20,8 @@ from vision_ft.evaluation.report.bars import interval_bar
 from vision_ft.evaluation.report.confusion_matrix import confusion_matrix, frequent_confusions
 from vision_ft.evaluation.report.curves import learning_curves, overfitting
 from vision_ft.evaluation.report.reliability import reliability_diagram
-from vision_ft.evaluation.report.rows import shown
 from vision_ft.evaluation.report.scores import score_chart
+from vision_ft.evaluation.report.shown import shown
 from vision_ft.evaluation.report.svg import nice_ticks
 from vision_ft.evaluation.table import PredictionTable
 

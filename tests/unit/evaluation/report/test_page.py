@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.page import Page
 from vision_ft.bundle.decision import DecisionRule
 from vision_ft.bundle.manifest import Manifest
 from vision_ft.errors import NotAnImageError
@@ -24,8 +24,6 @@ from vision_ft.evaluation.table import PredictionTable
 from vision_ft.recipe.objective import Objective
 
 MakeTable = Callable[..., PredictionTable]
-VOID = {"meta", "img", "br", "link", "input", "hr"}
-LOADING = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}
 CURVES = [
     {"epoch": e, "train_loss": 1.0 / e, "val_loss": 0.5 + 0.1 * abs(e - 3), "val_macro_f1": 0.1 * e, "lr": 0.1}
     for e in range(1, 7)
@@ -33,34 +31,6 @@ CURVES = [
 FLATTERY = Flattery(
     Figure(0.98, 0.97, 0.99), Figure(0.51, 0.44, 0.58), ("c0", "c1"), ("c9",), "a split by image would have flattered"
 )
-
-
-class Page(HTMLParser):
-    """Checks that elements nest, and gathers text, element names and everything that could be loaded."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.open: list[str] = []
-        self.loads: list[str] = []
-        self.tags: list[str] = []
-        self.ids: set[str] = set()
-        self.feed(text.replace("\u00a0", " "))
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.loads += [value or "" for name, value in attrs if name in LOADING]
-        self.ids |= {value or "" for name, value in attrs if name == "id"}
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def picture(path: str) -> NDArray[np.uint8]:

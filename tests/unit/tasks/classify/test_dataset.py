@@ -13,8 +13,8 @@ from vision_ft.data.index import Index
 from vision_ft.errors import DataError
 from vision_ft.recipe.augment import AugmentSection
 from vision_ft.tasks.augmentation import build_augmentation
-from vision_ft.tasks.classify import TASK
 from vision_ft.tasks.classify.dataset import ClassifyDataset, Variation
+from vision_ft.tasks.classify.task import TASK
 from vision_ft.tasks.images import PlacedImages
 
 from ..conftest import MakeData

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from vision_ft.tasks.classify import TASK
 from vision_ft.tasks.classify.module import ClassifyModule
+from vision_ft.tasks.classify.task import TASK
 from vision_ft.tasks.contract import FitData
 from vision_ft.tasks.sampling import EpochSampler
 from vision_ft.training.fit import fresh_backbone

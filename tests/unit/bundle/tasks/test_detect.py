@@ -1,0 +1,118 @@
+"""Detection without a graph: outputs in, envelopes out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vision_ft.bundle import ClassInfo, Decision, DecisionRule, InputSpec
+from vision_ft.bundle.manifest import Stage, TileSpec, Weights
+from vision_ft.bundle.tasks import Context, detect
+from vision_ft.bundle.tiles import views_of
+
+SPEC = InputSpec(height=100, width=100)
+CLASSES = (
+    ClassInfo(id="scratch", name="Scratch"),
+    ClassInfo(id="label", name="Label", good=True),
+    ClassInfo(id="none", name="Nothing found", good=True, background=True),
+)
+
+
+def context(rule: DecisionRule | None = None, spec: InputSpec = SPEC) -> Context:
+    stage = Stage(
+        task="detect",
+        classes=CLASSES,
+        input=spec,
+        outputs=("boxes", "scores", "labels", "counts"),
+        weights=Weights(backbone="none", source="none"),
+    )
+    return Context(stage, rule or DecisionRule(abstain_below=0.5), "1")
+
+
+def outputs(*found: tuple[list[float], float, int]) -> dict[str, Any]:
+    rows = 5
+    boxes, scores, labels = np.zeros((rows, 4), np.float32), np.zeros(rows, np.float32), np.zeros(rows, np.int64)
+    for row, (box, score, label) in enumerate(found):
+        boxes[row], scores[row], labels[row] = box, score, label
+    return {"boxes": boxes, "scores": scores, "labels": labels, "counts": np.int64(len(found))}
+
+
+def answer(*found: tuple[list[float], float, int], rule: DecisionRule | None = None, size: int = 200) -> Any:
+    gathering = detect.gather(context(rule), size, size)
+    gathering.add(outputs(*found), views_of(size, size, SPEC)[0])
+    return gathering.finish(None, None)
+
+
+def test_boxes_come_back_in_the_images_pixels() -> None:
+    found = answer(([10, 20, 30, 40], 0.9, 0))
+    assert found.result.detections[0].box == pytest.approx((20, 40, 60, 80))
+    assert (found.label, found.probability, found.bad_score) == ("scratch", pytest.approx(0.9), pytest.approx(0.9))
+    assert found.decision is Decision.REJECT
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["detections"][0]["name"] == "Scratch"
+
+
+def test_nothing_found_is_the_background_and_passes() -> None:
+    found = answer()
+    assert (found.label, found.probability, found.bad_score) == ("none", 1.0, 0.0)
+    assert found.decision is Decision.PASS
+
+
+def test_what_is_good_does_not_reject() -> None:
+    found = answer(([10, 20, 30, 40], 0.9, 1), ([50, 50, 60, 60], 0.1, 0))
+    assert (found.label, found.decision) == ("label", Decision.PASS)
+    assert found.bad_score == pytest.approx(0.1)
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+
+
+def test_the_threshold_says_what_is_shown() -> None:
+    rule = DecisionRule(pass_below=0.2, reject_from=0.6)
+    found = answer(([10, 20, 30, 40], 0.3, 0), ([50, 50, 60, 60], 0.1, 0), rule=rule)
+    assert [one.score for one in found.result.detections] == pytest.approx([0.3])
+    assert len(found.result.every) == 2
+    assert found.decision is Decision.REVIEW
+
+
+def test_no_number_is_reviewed_and_can_be_sent() -> None:
+    found = answer(([10, 20, 30, 40], float("nan"), 0))
+    assert found.decision is Decision.REVIEW
+    assert found.reasons == ("the model gave no number",)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_boxes_are_drawn_and_the_image_stays_as_it_is() -> None:
+    image = np.full((200, 200, 3), 90, np.uint8)
+    drawn = answer(([0, 0, 99, 99], 0.9, 0)).result.overlay(image)
+    assert (drawn != image).any()
+    assert (image == 90).all()
+    np.testing.assert_array_equal(answer().result.overlay(image), image)
+
+
+def test_an_object_across_tiles_is_one() -> None:
+    spec = InputSpec(height=100, width=100, tile=TileSpec(size=100, overlap=0.2))
+    gathering = detect.gather(context(spec=spec), 180, 100)
+    views = views_of(180, 100, spec)
+    assert [view.crop[0] for view in views] == [0, 80]
+    gathering.add(outputs(([60, 10, 100, 30], 0.8, 0)), views[0])
+    gathering.add(outputs(([0, 10, 60, 30], 0.9, 0), ([70, 70, 90, 90], 0.7, 0)), views[1])
+    found = gathering.finish(None, None).result.detections
+    assert [one.box for one in found] == [pytest.approx((60, 10, 140, 30)), pytest.approx((150, 70, 170, 90))]
+
+
+def test_the_difference_is_that_of_scores_of_the_same_boxes() -> None:
+    one = answer(([10, 20, 30, 40], 0.9, 0))
+    assert detect.difference(one, one) == 0.0
+    assert detect.difference(one, answer(([10, 20, 30, 40], 0.8, 0))) == pytest.approx(0.1)
+    assert detect.difference(one, answer(([12, 20, 30, 40], 0.9, 0))) > detect.TOLERANCE
+    assert detect.difference(one, answer(([10, 20, 30, 40], 0.9, 1))) > detect.TOLERANCE
+    assert detect.difference(one, answer()) > detect.TOLERANCE
+
+
+def test_a_second_stage_names_what_was_found() -> None:
+    first = answer(([10, 20, 30, 40], 0.9, 1), ([50, 50, 60, 60], 0.8, 1))
+    named = detect.named(context(), first, [answer(([10, 20, 30, 40], 0.5, 0))])
+    (only,) = named.result.every
+    assert (only.label, only.score) == ("scratch", pytest.approx(0.45))
+    assert only.to_json()["detection_score"] == pytest.approx(0.9)

@@ -1,0 +1,1 @@
+"""Anomaly detection: `task` for training and export, `judge` (free of torch) for evaluation."""

@@ -1,0 +1,28 @@
+"""Images of good parts with a blotch that no good part has."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vision_ft.bundle.decode import decode
+
+
+def blotched(data: bytes, *, seed: int) -> bytes:
+    """An encoded image with a coarse checkerboard of black and white over an ellipse in it, as PNG.
+
+    The ellipse lies inside of the image and takes an eighth of its area.
+    """
+    image = decode(data).copy()
+    height, width = image.shape[:2]
+    rng = np.random.default_rng(seed)
+    half = (max(1, round(0.2 * width)), max(1, round(0.2 * height)))
+    centre = (int(rng.integers(half[0], width - half[0] + 1)), int(rng.integers(half[1], height - half[1] + 1)))
+    inside = np.zeros((height, width), np.uint8)
+    cv2.ellipse(inside, centre, half, 0.0, 0.0, 360.0, 1, cv2.FILLED)
+    cell = max(1, min(height, width) // 16)
+    rows, columns = np.indices((height, width)) // cell
+    image[inside > 0] = (255 * ((rows + columns) % 2))[inside > 0, None]
+    done, encoded = cv2.imencode(".png", image[:, :, ::-1])
+    assert done, "an RGB image can be encoded"
+    return encoded.tobytes()

@@ -1,0 +1,143 @@
+"""How pixels' scores are distributed, by group: as histograms, so memory does not grow with the images.
+
+Scores of any size are squashed onto [0, 1] without changing their order: 0 becomes 1/2, the
+threshold (1 on the map) 3/4, on an edge between two bins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision_ft.data.object_masks import IGNORED
+from vision_ft.evaluation.figures import Figure, missing
+from vision_ft.evaluation.intervals import REPLICATES, draw_weights
+from vision_ft.tasks.anomaly.ranking import group_strata, interval
+
+BINS = 4096
+LONGEST = 512
+"""Longest side, in pixels, of the images that pixels are counted in; larger ones are shrunk."""
+ALARMS = 0.3
+"""Share of good pixels above the threshold up to which AUPRO goes."""
+_THRESHOLD = BINS * 3 // 4
+_MOST_GROUPS = 256
+"""Groups that are kept apart; more of them share histograms, which only coarsens what is resampled."""
+_BLOCK = 100
+_NO_DEFECT = "no defect is outlined (masks or objects)"
+_NO_GOOD = "there is no good image"
+
+
+def squashed(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Bin of each score, in [0, BINS)."""
+    shares = 0.5 + 0.5 * scores.astype(np.float64) / (1.0 + np.abs(scores.astype(np.float64)))
+    return np.clip(np.floor(shares * BINS), 0, BINS - 1).astype(np.int64)
+
+
+@dataclass
+class _Counts:
+    """Of one group: pixels by bin."""
+
+    good_images: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+    """Of good images."""
+    beside: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+    """Of defective images, outside of defects."""
+    defects: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+    """Of defects."""
+    overlap: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+    """Of connected defects, each weighing 1 whatever its area."""
+    regions: int = 0
+
+
+class PixelTally:
+    """Counts pixels image by image."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._counts: list[_Counts] = []
+
+    def add(self, group: str, scores: NDArray[np.float32], truth: NDArray[np.uint8], *, good: bool) -> None:
+        """Take in a map over an image, float32 [h, w] (1: threshold), and its class mask, uint8 [H, W] of any size."""
+        shown = (scores.shape[1], scores.shape[0])
+        truth = np.asarray(cv2.resize(truth, shown, interpolation=cv2.INTER_NEAREST_EXACT), dtype=np.uint8)
+        counts = self._of(group)
+        bins = squashed(scores)
+        odd = (truth > 0) & (truth != IGNORED)
+        plain = np.bincount(bins[truth == 0], minlength=BINS)
+        if good:
+            counts.good_images += plain
+            return
+        counts.beside += plain
+        counts.defects += np.bincount(bins[odd], minlength=BINS)
+        number, labels = cv2.connectedComponents(odd.astype(np.uint8), connectivity=8)
+        for one in range(1, number):
+            own = bins[labels == one]
+            counts.overlap += np.bincount(own, minlength=BINS) / len(own)
+            counts.regions += 1
+
+    def figures(self, *, seed: int) -> dict[str, Figure]:
+        """`pixel_auroc`, `aupro` and `false_alarm_area`, with intervals by group."""
+        if not self._counts:
+            nothing = missing("the bundle gives no map of scores")
+            return dict.fromkeys(("pixel_auroc", "aupro", "false_alarm_area"), nothing)
+        alarms = self._false_alarms(seed)
+        marked = np.array([one.regions > 0 for one in self._counts])
+        if not marked.any():
+            return dict.fromkeys(("pixel_auroc", "aupro"), missing(_NO_DEFECT)) | {"false_alarm_area": alarms}
+        plain = np.stack([one.good_images + one.beside for one in self._counts])
+        odd, overlap = (np.stack([getattr(one, name) for one in self._counts]) for name in ("defects", "overlap"))
+        if not plain.sum():
+            return dict.fromkeys(("pixel_auroc", "aupro"), missing("no pixel is good")) | {"false_alarm_area": alarms}
+        strata = group_strata(marked, np.arange(len(marked)), len(marked))
+        rng = np.random.default_rng(seed)
+        drawn = []
+        for start in range(0, REPLICATES, _BLOCK):
+            weights = draw_weights(strata, min(_BLOCK, REPLICATES - start), rng)
+            drawn.append(_curves(weights @ plain, weights @ odd, weights @ overlap))
+        area, region = (np.concatenate(one) for one in zip(*drawn, strict=True))
+        values = _curves(*(one.sum(axis=0, keepdims=True) for one in (plain, odd, overlap)))
+        return {
+            "pixel_auroc": interval(float(values[0][0]), area, strata),
+            "aupro": interval(float(values[1][0]), region, strata),
+            "false_alarm_area": alarms,
+        }
+
+    def _of(self, group: str) -> _Counts:
+        row = self._rows.setdefault(group, len(self._rows) % _MOST_GROUPS)
+        if row == len(self._counts):
+            self._counts.append(_Counts())
+        return self._counts[row]
+
+    def _false_alarms(self, seed: int) -> Figure:
+        pixels = np.stack([one.good_images for one in self._counts])
+        pixels = pixels[pixels.sum(axis=1) > 0]
+        if not len(pixels):
+            return missing(_NO_GOOD)
+        strata = np.zeros(len(pixels), np.int64)
+        sums = np.stack([pixels[:, _THRESHOLD:].sum(axis=1), pixels.sum(axis=1)])
+        drawn = draw_weights(strata, REPLICATES, np.random.default_rng(seed)) @ sums.T
+        return interval(float(sums[0].sum() / sums[1].sum()), drawn[:, 0] / drawn[:, 1], strata)
+
+
+def _curves(
+    plain: NDArray[np.float64], odd: NDArray[np.float64], overlap: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """AUROC of pixels, and AUPRO (Bergmann et al., MVTec AD, 2021), [R] each, from counts by bin [R, BINS]."""
+    alarms, found, covered = (_shares_above(one) for one in (plain, odd, overlap))
+    area = np.trapezoid(found, alarms, axis=1)
+    limit = np.minimum(alarms, ALARMS)
+    # The curve is cut where it passes the limit: the last step counts as far as it goes.
+    step, rise = np.diff(alarms, axis=1), np.diff(covered, axis=1)
+    part = np.divide(np.diff(limit, axis=1), step, out=np.zeros_like(step), where=step > 0)
+    trapezoids = step * part * (covered[:, :-1] + 0.5 * part * rise)
+    return np.asarray(area, dtype=np.float64), np.asarray(trapezoids.sum(axis=1) / ALARMS)
+
+
+def _shares_above(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of what is counted in the highest bins, from none of them to all [R, BINS + 1]."""
+    total = np.cumsum(counts[:, ::-1], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = total / total[:, -1:]
+    return np.concatenate([np.zeros((len(counts), 1)), shares], axis=1)

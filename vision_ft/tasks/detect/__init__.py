@@ -1,0 +1,1 @@
+"""Detection: `task` for training and export, `judge` (free of torch) for evaluation."""

@@ -1,0 +1,39 @@
+"""What the tasks' loaders and modules have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vision_ft.backbones.contract import Backbone
+from vision_ft.bundle.threads import limit_cv2
+from vision_ft.recipe.model import Recipe
+from vision_ft.tasks.contract import FitData
+
+
+def loader(dataset: Dataset[Any], sampler: Any, data: FitData) -> DataLoader[Any]:
+    """Batches of a dataset that is asked for with rows and seeds."""
+    return DataLoader(
+        dataset,
+        batch_size=data.recipe.trainer.batch_size,
+        sampler=sampler,
+        num_workers=data.workers,
+        persistent_workers=data.workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_one_core if data.workers else None,
+    )
+
+
+def prepare_backbone(backbone: Backbone, recipe: Recipe) -> None:
+    """Freeze layers and statistics as the recipe says."""
+    if recipe.trainer.freeze_norm:
+        backbone.freeze_norm_statistics()
+    share = 1.0 if recipe.trainer.backbone_lr == 0 else recipe.trainer.freeze_layers
+    backbone.freeze(round(share * len(backbone.layers())))
+
+
+def _one_core(_: int) -> None:
+    """Loader processes share the cores already; each of them would use all for every image."""
+    limit_cv2(1)

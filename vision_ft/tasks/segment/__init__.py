@@ -1,0 +1,1 @@
+"""Segmentation: `task` for training and export, `judge` (free of torch) for evaluation."""
