@@ -7,7 +7,9 @@ size, unless --tile says otherwise). For each side a part is generated, noise wi
 all over it, and answered in a fresh process, which does not import torch. Printed: the decoded
 image, the tiles, the seconds of the answer, and the peak of resident memory above what was
 resident after decoding, once for the answer itself and once for its JSON, where masks are
-written down over the whole image. Bounded by the tile batch, it hardly grows with the side.
+written down over the whole image. Where the tile batch alone bounds it, it hardly grows with the
+side. Segmentation also holds the rectangle around all that it has found; the first two defects
+of a part lie in opposite corners, so that this shows at its largest.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "recipe",
         nargs="?",
-        help="a YAML file, or the name of a shipped recipe: classify_defects (which defect does a part have, if any?) "
-        "or classify_signs (which sign or mark does a crop show?)",
+        help="a YAML file, or the name of a shipped recipe: classify_defects (which defect does a part have, if any?), "
+        "classify_signs (which sign, mark or code does a crop show?), detect_defects and detect_signs (where are "
+        "they?), segment_defects (which pixels, and how large?), find_anomalies (what is unlike good parts?)",
     )
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/DATE-TIME)")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run")

@@ -12,13 +12,12 @@ from vision_ft.bundle.score_views import MOST_CELLS, MOST_REGIONS, ScoreMap, Sco
 from vision_ft.bundle.tiles import views_of
 
 
-def _field(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:
+def _field(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float32]:
     return (np.sin(x / 60.0)[None, :] + np.cos(y / 70.0)[:, None]).astype(np.float32)
 
 
 def _gathered(width: int, height: int, spec: InputSpec, cells: int = 16) -> ScoreMap:
     views = ScoreViews(width, height, spec)
-    assert views.merged is None
     for view in views_of(width, height, spec):
         centres = (np.arange(cells) + 0.5) * spec.width / cells
         at = view.points_to_original(np.stack([centres, centres], axis=1))

@@ -19,7 +19,7 @@ def test_the_tables_and_the_figures_agree(run: Run, bundle: Path, parts: Path, t
     answer = run("evaluate", bundle, "--data.root", parts, "--split", "all", "--json", "new/figures.json")
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines()[0] == f"{IMAGES} images of {IMAGES} parts, judged by the bundle"
-    assert any(line.split()[:4] == ["balanced", "accuracy", "100.0", "%"] for line in answer.out.splitlines())
+    assert any(line.split()[:4] == ["Balanced", "accuracy", "100.0", "%"] for line in answer.out.splitlines())
     assert "written: new/figures.json" in answer.out
 
     figures = json.loads((tmp_path / "new" / "figures.json").read_text(encoding="utf-8"))

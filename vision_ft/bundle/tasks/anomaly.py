@@ -50,9 +50,9 @@ class AnomalyOptions(BaseModel):
     stages: int = Field(default=2, ge=1, le=6)
     """Maps of the backbone that are looked at, counted back from the last but one: the last one knows
     the classes that the backbone was pretrained for, and little of surfaces."""
-    memory: int = Field(default=2000, ge=1, le=20_000)
+    memory: int = Field(default=1000, ge=1, le=20_000)
     """Patches that are kept, spread so that every good patch is near to one (patch_memory)."""
-    dimensions: int = Field(default=128, ge=1, le=256)
+    dimensions: int = Field(default=256, ge=1, le=256)
     """Principal components of the patches' features that are compared."""
     mirrored: bool = True
     """Learn each image mirrored as well, where the augmentation mirrors."""

@@ -55,9 +55,12 @@ class SegmentOptions(BaseModel):
     focal_gamma: float = Field(default=2.0, ge=0.0)
     """How much pixels that are answered well already lose in weight (focal loss, arXiv 1708.02002)."""
     focal_weight: float = Field(default=5.0, ge=0.0)
-    """Weight of the focal loss."""
-    dice_weight: float = Field(default=1.0, ge=0.0)
-    """Weight of the Dice loss over each batch, by class (arXiv 1606.04797): it does not mind how small a defect is."""
+    """Weight of the focal loss of defect against background."""
+    dice_weight: float = Field(default=2.0, ge=0.0)
+    """Weight of the Dice loss over each batch (arXiv 1606.04797): it does not mind how small a defect is. Half of
+    it is of all defects as one, half by class."""
+    class_weight: float = Field(default=0.5, ge=0.0)
+    """Weight of the cross-entropy of the class of labelled pixels, in which every class counts alike."""
     presence_weight: float = Field(default=0.3, ge=0.0)
     """Weight of the loss of the second head, which says what classes an image shows; 0: no such head."""
     gate: float = Field(default=0.5, ge=0.0, le=2.0)

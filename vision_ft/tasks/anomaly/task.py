@@ -49,7 +49,7 @@ class AnomalyTask:
 
     default_epochs = 0
 
-    monitors = ()
+    monitors: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._images = PlacedStore()

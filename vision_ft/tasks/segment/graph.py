@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from vision_ft.tasks.segment.network import Looked, SegmentNetwork, enlarged, gated
+from vision_ft.tasks.segment.network import Looked, SegmentNetwork, enlarged, gated, labels_of
 
 OUTPUTS = ("labels", "foreground", "scores", "embeddings")
 LARGEST_LOGIT = 13.8
@@ -41,24 +41,28 @@ class SegmentGraph(nn.Module):
         """Outputs of a uint8 batch [N, H, W, 3], in the order of `OUTPUTS`."""
         pixels = images.permute(0, 3, 1, 2).float()
         looked = self._look(pixels)
-        logits = gated(looked, self.gate)
-        labels = enlarged(logits, (int(images.shape[1]), int(images.shape[2]))).argmax(dim=1).to(torch.uint8)
-        foreground = 1.0 - logits.softmax(dim=1)[:, 0]
+        size = (int(images.shape[1]), int(images.shape[2]))
+        labels = labels_of(enlarged(looked.foreground, size), enlarged(gated(looked, self.gate), size)).to(torch.uint8)
+        foreground = (looked.foreground[:, 0].sigmoid() * 255.0).round().to(torch.uint8)
         scores = (image_logits(looked) / self.temperature + self.offset).sigmoid()
-        return labels, (foreground * 255.0).round().to(torch.uint8), scores, F.normalize(looked.features, dim=1)
+        return labels, foreground, scores, F.normalize(looked.features, dim=1)
 
     def _look(self, pixels: Tensor) -> Looked:
         """The mean over the image as it is and mirrored; its features are of the image as it is."""
         first: Looked = self.network(pixels)
         if not self.turns:
             return first
-        every = [first.pixels]
-        presence = [first.presence]
+        foreground, classes, presence = [first.foreground], [first.classes], [first.presence]
         for axes in self.turns:
             other: Looked = self.network(pixels.flip(axes))
-            every.append(other.pixels.flip(axes))
+            foreground.append(other.foreground.flip(axes))
+            classes.append(other.classes.flip(axes))
             presence.append(other.presence)
-        return Looked(torch.stack(every).mean(dim=0), torch.stack(presence).mean(dim=0), first.features)
+        return Looked(_mean(foreground), _mean(classes), _mean(presence), first.features)
+
+
+def _mean(several: list[Tensor]) -> Tensor:
+    return torch.stack(several).mean(dim=0)
 
 
 def mirrored_axes(flips: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
@@ -70,8 +74,9 @@ def mirrored_axes(flips: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
 def image_logits(looked: Looked) -> Tensor:
     """Logits of each class to be in the image, float [N, K]: the mean of what both heads say.
 
-    Of the pixels' head it is the highest probability of the class over a few places at once.
+    Of the pixels it is the highest probability of the class over a few places at once.
     """
-    p = F.avg_pool2d(looked.pixels.softmax(dim=1)[:, 1:], _SMOOTH, stride=1, padding=_SMOOTH // 2)
-    highest = p.amax(dim=(2, 3)).logit(eps=1e-6)
+    height, width = looked.foreground.shape[-2:]
+    p = looked.foreground.sigmoid() * enlarged(looked.classes, (height, width)).softmax(dim=1)
+    highest = F.avg_pool2d(p, _SMOOTH, stride=1, padding=_SMOOTH // 2).amax(dim=(2, 3)).logit(eps=1e-6)
     return (0.5 * (highest + looked.presence)).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)

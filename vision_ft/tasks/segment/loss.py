@@ -1,6 +1,8 @@
-"""What the network is trained by: focal and Dice loss of pixels, cross-entropy of the classes in an image."""
+"""What the network is trained by: where defects are, of what class each is, and what an image shows."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,31 +13,52 @@ from vision_ft.data.object_masks import IGNORED
 _EPS = 1e-6
 
 
-def pixel_losses(logits: Tensor, mask: Tensor, *, gamma: float) -> tuple[Tensor, Tensor]:
-    """Focal loss (arXiv 1708.02002) and Dice loss (arXiv 1606.04797) of logits [N, 1 + K, H, W].
+class PixelLosses(NamedTuple):
+    """Of a batch's pixels, each a scalar."""
 
-    `mask` uint8 [N, H, W] is as `class_mask` gives it; ignored pixels count in neither. Dice is
-    of each object class that occurs over the batch as a whole, as the figure that is aimed at
-    is over many images; a single crop that shows two pixels of a defect would toss it about.
-    (The losses of segmentation-models-pytorch hold a one-hot copy of the mask and compute the
-    softmax twice, which costs more here than the decoder.)
+    focal: Tensor
+    """Focal loss of defect against background (arXiv 1708.02002), mean over the pixels."""
+    dice: Tensor
+    """Dice loss (arXiv 1606.04797): half of it of all defects as one, half the mean over the classes."""
+    classes: Tensor
+    """Cross-entropy of the class of labelled pixels, every class with the same weight."""
+
+
+def pixel_losses(foreground: Tensor, classes: Tensor, mask: Tensor, *, gamma: float) -> PixelLosses:
+    """Losses of the logits of a defect [N, 1, H, W] and of its class [N, K, H, W].
+
+    `mask` uint8 [N, H, W] is as `class_mask` gives it; ignored pixels count nowhere. Dice is
+    taken over the batch as a whole, as the figure that is aimed at is over many images: a
+    single crop that shows two pixels of a defect would toss it about. (The losses of
+    segmentation-models-pytorch hold a one-hot copy of the mask and compute the softmax twice,
+    which costs more here than the decoder.)
     """
-    classes = logits.shape[1]
+    count = classes.shape[1]
     valid = mask != IGNORED
-    target = torch.where(valid, mask, 0).long()
-    log_p = F.log_softmax(logits.float(), dim=1)
-    own = log_p.gather(1, target[:, None])[:, 0]
-    count = valid.sum().clamp_min(1)
-    focal = -((1.0 - own.exp()).clamp_min(_EPS).pow(gamma) * own * valid).sum() / count
-    p = log_p.exp() * valid[:, None]
-    answered = p.sum(dim=(0, 2, 3))
-    flat = torch.where(valid, target, 0).flatten()
-    weight = valid.flatten().to(p.dtype)
-    labelled = p.new_zeros(classes).index_add_(0, flat, weight)
-    common = p.new_zeros(classes).index_add_(0, flat, own.exp().flatten() * weight)
-    present = (labelled > 0)[1:].to(p.dtype)
-    dice = (2.0 * common / (answered + labelled).clamp_min(_EPS))[1:]
-    return focal, ((1.0 - dice) * present).sum() / present.sum().clamp_min(1.0)
+    shown = valid & (mask > 0)
+    logits, weight = foreground[:, 0].float(), valid.float()
+    p = logits.sigmoid()
+    each = F.binary_cross_entropy_with_logits(logits, shown.float(), reduction="none")
+    wrong = torch.where(shown, 1.0 - p, p)
+    focal = (wrong.clamp_min(_EPS).pow(gamma) * each * weight).sum() / weight.sum().clamp_min(1.0)
+
+    number = torch.where(shown, mask, 1).long() - 1
+    log_q = F.log_softmax(classes.float(), dim=1)
+    own = log_q.gather(1, number[:, None])[:, 0]
+    flat, inside = number.flatten(), shown.float().flatten()
+
+    def by_class(values: Tensor) -> Tensor:
+        return values.new_zeros(count).index_add_(0, flat, values.flatten() * inside)
+
+    labelled = by_class(torch.ones_like(p))
+    present = (labelled > 0).float()
+    known = present.sum().clamp_min(1.0)
+    surprise = (-by_class(own) / labelled.clamp_min(1.0)).sum() / known
+    answered = (log_q.exp() * (p * weight)[:, None]).sum(dim=(0, 2, 3))
+    dice = 2.0 * by_class(p * own.exp()) / (answered + labelled).clamp_min(_EPS)
+    every = 2.0 * (p * shown).sum() / ((p * weight).sum() + labelled.sum()).clamp_min(_EPS)
+    lost = 0.5 * ((1.0 - every) * present.amax() + ((1.0 - dice) * present).sum() / known)
+    return PixelLosses(focal, lost, surprise)
 
 
 def presence_loss(logits: Tensor, mask: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from vision_ft.tasks.optimise import parameter_groups, schedule
 from vision_ft.tasks.sampling import derive_seed
 from vision_ft.tasks.segment.loss import pixel_losses, presence_loss
 from vision_ft.tasks.segment.metrics import Overlap
-from vision_ft.tasks.segment.network import Looked, SegmentNetwork, enlarged, gated
+from vision_ft.tasks.segment.network import Looked, SegmentNetwork, enlarged, gated, labels_of
 
 Batch = tuple[Tensor, Tensor]
 """Images uint8 [N, H, W, 3] and masks uint8 [N, H, W]."""
@@ -63,8 +63,9 @@ class SegmentModule(pl.LightningModule):
         """Add up losses and overlaps for the end of the pass."""
         looked = Looked(*(one.float() for one in self(batch[0])))
         self._losses.append(float(self._loss(looked, batch[1])["loss"]))
-        logits = enlarged(gated(looked, self.gate), (int(batch[1].shape[1]), int(batch[1].shape[2])))
-        self._overlap.add(logits.argmax(dim=1), batch[1])
+        size = (int(batch[1].shape[1]), int(batch[1].shape[2]))
+        answered = labels_of(enlarged(looked.foreground, size), enlarged(gated(looked, self.gate), size))
+        self._overlap.add(answered, batch[1])
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of the whole pass."""
@@ -89,9 +90,15 @@ class SegmentModule(pl.LightningModule):
 
     def _loss(self, looked: Looked, mask: Tensor) -> dict[str, Tensor]:
         options = self.options
+        size = (int(mask.shape[1]), int(mask.shape[2]))
         with torch.autocast(mask.device.type, enabled=False):
-            logits = enlarged(looked.pixels.float(), (int(mask.shape[1]), int(mask.shape[2])))
-            focal, dice = pixel_losses(logits, mask, gamma=options.focal_gamma)
+            foreground = enlarged(looked.foreground.float(), size)
+            pixels = pixel_losses(foreground, enlarged(looked.classes.float(), size), mask, gamma=options.focal_gamma)
             presence = presence_loss(looked.presence.float(), mask)
-            total = options.focal_weight * focal + options.dice_weight * dice + options.presence_weight * presence
-        return {"loss": total, "focal": focal, "dice": dice, "presence": presence}
+            total = (
+                options.focal_weight * pixels.focal
+                + options.dice_weight * pixels.dice
+                + options.class_weight * pixels.classes
+                + options.presence_weight * presence
+            )
+        return {"loss": total, **pixels._asdict(), "presence": presence}

@@ -6,8 +6,11 @@ like whole images, and averaged weights have no statistics of their own. Maps of
 count as one level, so a plain transformer is one level; at finer levels, of which a backbone
 has no map, the decoder is shown the image itself in their place.
 
-The second head pools the deepest maps to maximum and deviation over their places: what class
-a defect is of shows in more than its own pixels.
+Where a defect is and of what class it is are answered apart. The first is easy from a handful
+of parts and wants fine maps; the second is hard, and is read off a coarser level, which sees
+more around each place and has more channels. A second head pools the deepest maps to maximum
+and deviation over their places and says which classes the image shows: that of a defect shows
+in more than its own pixels.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from vision_ft.backbones.contract import Backbone
 _TAPS = 3
 """Maps that the second head pools."""
 _NARROWEST = 16
+_CLASS_STRIDE = 8
+"""Classes are answered at the finest level that is no finer than this."""
 _RARE = 0.05
 """Probability of a defect at each pixel before anything is learned (arXiv 1708.02002, 4.1): low, or the many good
 pixels rule the first steps, but not so low that Dice has no slope to climb."""
@@ -37,8 +42,10 @@ _EPS = 1e-6
 class Looked(NamedTuple):
     """What the network sees in N images."""
 
-    pixels: Tensor
-    """Logits of each class at the finest level, float [N, 1 + K, h, w]; the first is background."""
+    foreground: Tensor
+    """Logits of a defect, of whatever class, at the finest level, float [N, 1, h, w]."""
+    classes: Tensor
+    """Logits of each object class, given that there is a defect, at a coarser level, float [N, K, h', w']."""
     presence: Tensor
     """Logits of each object class to be in the image, float [N, K]."""
     features: Tensor
@@ -70,11 +77,11 @@ class SegmentNetwork(nn.Module):
             _grouped(UnetDecoderBlock(above, width, width, interpolation_mode="bilinear"))
             for above, width in pairwise(widths)
         )
-        self.pixel_head = nn.Conv2d(widths[-1], 1 + classes, 3, padding=1)
-        with torch.no_grad():
-            assert self.pixel_head.bias is not None
-            self.pixel_head.bias.fill_(math.log(_RARE / classes))
-            self.pixel_head.bias[0] = math.log(1 - _RARE)
+        self._class_level = max((n for n, one in enumerate(self.levels) if one >= _CLASS_STRIDE), default=0)
+        self.class_head = nn.Conv2d(widths[self._class_level], classes, 3, padding=1)
+        self.foreground_head = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        assert self.foreground_head.bias is not None
+        nn.init.constant_(self.foreground_head.bias, math.log(_RARE / (1 - _RARE)))
         self.width = 2 * sum(channels[-_TAPS:])
         self.register_buffer("mean", torch.zeros(self.width))
         self.register_buffer("scale", torch.ones(self.width))
@@ -88,7 +95,8 @@ class SegmentNetwork(nn.Module):
         maps = self.backbone.maps(images)
         pooled = torch.cat([pool(one) for one in maps[-_TAPS:] for pool in (_maximum, _deviation)], dim=1)
         features = (pooled - self.mean) * self.scale
-        return Looked(self._decode(images, maps), self.presence_head(self.dropout(features)), features)
+        foreground, classes = self._decode(images, maps)
+        return Looked(foreground, classes, self.presence_head(self.dropout(features)), features)
 
     @torch.no_grad()
     def fit_standardisation(self, features: Tensor) -> None:
@@ -105,19 +113,20 @@ class SegmentNetwork(nn.Module):
             if name != "backbone":
                 yield from module.parameters()
 
-    def _decode(self, images: Tensor, maps: Sequence[Tensor]) -> Tensor:
-        decoded: Tensor | None = None
-        for number, (level, own, lateral) in enumerate(zip(self.levels, self._maps, self.lateral, strict=True)):
+    def _decode(self, images: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        decoded: list[Tensor] = []
+        for level, own, lateral in zip(self.levels, self._maps, self.lateral, strict=True):
             if own:
                 shown = torch.cat([maps[one] for one in own], dim=1)
             else:
                 size = tuple(round(side / level) for side in images.shape[-2:])
                 shown = F.interpolate(self.backbone.normalise(images), size=size, mode="bilinear", antialias=False)
             skip = lateral(shown)
-            height, width = skip.shape[-2:]
-            decoded = skip if decoded is None else self.blocks[number - 1](decoded, height, width, skip_connection=skip)
-        logits: Tensor = self.pixel_head(decoded)
-        return logits
+            if decoded:
+                height, width = skip.shape[-2:]
+                skip = self.blocks[len(decoded) - 1](decoded[-1], height, width, skip_connection=skip)
+            decoded.append(skip)
+        return self.foreground_head(decoded[-1]), self.class_head(decoded[self._class_level])
 
 
 def levels_of(strides: Sequence[int], finest: int) -> tuple[float, ...]:
@@ -129,19 +138,27 @@ def levels_of(strides: Sequence[int], finest: int) -> tuple[float, ...]:
 
 
 def gated(looked: Looked, gate: float) -> Tensor:
-    """The pixels' logits with the whole image's answer counted in, float [N, 1 + K, h, w].
+    """The classes' logits with the whole image's answer counted in, float [N, K, h', w'].
 
-    Each class is multiplied by its probability to be in the image, to the power of `gate`.
+    Each class is multiplied by its probability to be in the image, to the power of `gate`. Where
+    the defects are stays as it is.
     """
     if not gate:
-        return looked.pixels
-    weight = gate * F.logsigmoid(looked.presence)
-    return looked.pixels + F.pad(weight, (1, 0))[:, :, None, None]
+        return looked.classes
+    return looked.classes + gate * F.logsigmoid(looked.presence)[:, :, None, None]
 
 
 def enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Logits [N, C, h, w] at the input's size (height, width)."""
+    """Logits [N, C, h, w] at another size (height, width)."""
     return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+
+
+def labels_of(foreground: Tensor, classes: Tensor) -> Tensor:
+    """The label map int64 [N, H, W] of logits [N, 1, H, W] and [N, K, H, W]: 0 is background.
+
+    First whether there is a defect, then of which class: a defect whose class is in doubt is one still.
+    """
+    return torch.where(foreground[:, 0] > 0, classes.argmax(dim=1) + 1, 0)
 
 
 def _width(widest: int, stride: float) -> int:

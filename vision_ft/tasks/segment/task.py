@@ -134,7 +134,7 @@ class SegmentTask:
             for axes in [(axis,) for axis in flips] + ([flips] if len(flips) > 1 else []):
                 # Of images the axes come one earlier than of maps.
                 other = module(batch.to(module.device).flip([axis - 1 for axis in axes]))
-                views.append(other._replace(pixels=other.pixels.flip(axes)))
+                views.append(other._replace(foreground=other.foreground.flip(axes), classes=other.classes.flip(axes)))
             return answers(
                 [Looked(*(one.cpu() for one in view)) for view in views],
                 (int(batch.shape[1]), int(batch.shape[2])),
@@ -154,24 +154,26 @@ class SegmentTask:
 def answers(views: Sequence[Looked], size: tuple[int, int], gate: float, calibration: Calibration) -> Outputs:
     """The graph's outputs by another path, from what the module sees in the mirrored views of a batch, the plain first.
 
-    It works with probabilities in double precision, where the graph adds logits.
+    It works with odds and probabilities in double precision, where the graph adds logits.
     """
-    pixels = torch.stack([one.pixels.double() for one in views]).mean(dim=0)
-    presence = torch.stack([one.presence.double() for one in views]).mean(dim=0)
-    weights = torch.cat([torch.ones_like(presence[:, :1]), presence.sigmoid() ** gate], dim=1)
-    logits = pixels + weights.log()[:, :, None, None]
-    large = torch.nn.functional.interpolate(logits, size=size, mode="bilinear")
-    share = pixels.exp() * weights[:, :, None, None]
-    foreground = 1.0 - share[:, 0] / share.sum(dim=1)
-    own = pixels.exp() / pixels.exp().sum(dim=1, keepdim=True)
-    highest = torch.nn.functional.avg_pool2d(own[:, 1:], 3, stride=1, padding=1).flatten(2).max(dim=2).values
+    foreground, classes, presence = (
+        torch.stack([one[number].double() for one in views]).mean(dim=0) for number in range(3)
+    )
+    resize = torch.nn.functional.interpolate
+    odds = resize(foreground, size=size, mode="bilinear").exp()[:, 0]
+    ways = resize(classes + gate * presence.sigmoid().log()[:, :, None, None], size=size, mode="bilinear").exp()
+    labels = torch.where(odds > 1.0, ways.argmax(dim=1) + 1, 0)
+    defect = 1.0 / (1.0 + (-foreground[:, 0]).exp())
+    own = resize(classes, size=tuple(defect.shape[1:]), mode="bilinear").exp()
+    share = defect[:, None] * own / own.sum(dim=1, keepdim=True)
+    highest = torch.nn.functional.avg_pool2d(share, 3, stride=1, padding=1).flatten(2).max(dim=2).values
     highest = highest.clamp(1e-6, 1 - 1e-6)
-    odds = (0.5 * (highest.log() - (1 - highest).log() + presence)).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
-    scores = 1.0 / (1.0 + (-(odds / calibration.temperature + calibration.offset)).exp())
+    logits = (0.5 * (highest.log() - (1 - highest).log() + presence)).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+    scores = 1.0 / (1.0 + (-(logits / calibration.temperature + calibration.offset)).exp())
     features = views[0].features.double()
     return {
-        "labels": large.argmax(dim=1).numpy().astype(np.uint8),
-        "foreground": (foreground * 255.0).round().numpy().astype(np.uint8),
+        "labels": labels.numpy().astype(np.uint8),
+        "foreground": (defect * 255.0).round().numpy().astype(np.uint8),
         "scores": scores.numpy().astype(np.float32),
         "embeddings": (features / features.norm(dim=1, keepdim=True).clamp_min(1e-12)).numpy().astype(np.float32),
     }

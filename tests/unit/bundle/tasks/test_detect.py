@@ -97,7 +97,9 @@ def test_an_object_across_tiles_is_one() -> None:
     assert [view.crop[0] for view in views] == [0, 80]
     gathering.add(outputs(([60, 10, 100, 30], 0.8, 0)), views[0])
     gathering.add(outputs(([0, 10, 60, 30], 0.9, 0), ([70, 70, 90, 90], 0.7, 0)), views[1])
-    found = gathering.finish(None, None).result.detections
+    result = gathering.finish(None, None).result
+    assert isinstance(result, detect.DetectResult)
+    found = result.detections
     assert [one.box for one in found] == [pytest.approx((60, 10, 140, 30)), pytest.approx((150, 70, 170, 90))]
 
 
@@ -113,6 +115,8 @@ def test_the_difference_is_that_of_scores_of_the_same_boxes() -> None:
 def test_a_second_stage_names_what_was_found() -> None:
     first = answer(([10, 20, 30, 40], 0.9, 1), ([50, 50, 60, 60], 0.8, 1))
     named = detect.named(context(), first, [answer(([10, 20, 30, 40], 0.5, 0))])
+    assert isinstance(named.result, detect.DetectResult)
     (only,) = named.result.every
-    assert (only.label, only.score) == ("scratch", pytest.approx(0.45))
+    assert only.label == "scratch"
+    assert only.score == pytest.approx(0.45)
     assert only.to_json()["detection_score"] == pytest.approx(0.9)

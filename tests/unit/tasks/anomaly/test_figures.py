@@ -106,8 +106,8 @@ def test_pixels_are_ranked_as_plain_code_does() -> None:
     assert found["aupro"].value == pytest.approx(
         np.trapezoid(np.interp(grid, alarms, overlap), grid) / ALARMS, abs=2e-3
     )
-    good = np.concatenate([s.ravel() for _, s, _, one in scenes if one])
-    assert found["false_alarm_area"].value == pytest.approx((good >= 1.0).mean(), abs=1e-9)
+    on_good = np.concatenate([s.ravel() for _, s, _, one in scenes if one])
+    assert found["false_alarm_area"].value == pytest.approx((on_good >= 1.0).mean(), abs=1e-9)
     for figure in found.values():
         assert figure.low is not None
         assert figure.high is not None

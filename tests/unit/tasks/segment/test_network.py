@@ -12,7 +12,7 @@ from vision_ft.bundle.manifest import Calibration
 from vision_ft.errors import RecipeError
 from vision_ft.tasks.segment.graph import OUTPUTS, SegmentGraph, image_logits, mirrored_axes
 from vision_ft.tasks.segment.module import SegmentModule
-from vision_ft.tasks.segment.network import Looked, SegmentNetwork, gated, levels_of
+from vision_ft.tasks.segment.network import Looked, SegmentNetwork, gated, labels_of, levels_of
 from vision_ft.tasks.segment.task import TASK
 from vision_ft.training.fit import fresh_backbone
 
@@ -36,12 +36,13 @@ def test_levels_are_the_maps_strides_and_then_halves(
     assert levels_of(strides, finest) == levels
 
 
-@pytest.mark.parametrize(("name", "grid"), [("test_efficientnet", (32, 48)), ("test_vit", (32, 48))])
-def test_it_gives_fine_maps_on_any_backbone(name: str, grid: tuple[int, int]) -> None:
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_vit"])
+def test_it_gives_fine_maps_on_any_backbone(name: str) -> None:
     backbone = build_backbone(name, pretrained=False, input_size=(64, 96))
     network = SegmentNetwork(backbone, 3, decoder=32, stride=2).eval()
     looked = network(torch.rand(2, 3, 64, 96) * 255)
-    assert looked.pixels.shape == (2, 4, *grid)
+    assert looked.foreground.shape == (2, 1, 32, 48)
+    assert looked.classes.shape == (2, 3, 8, 12)
     assert looked.presence.shape == (2, 3)
     assert looked.features.shape == (2, network.width)
     own = {id(p) for p in network.parameters()} - {id(p) for p in backbone.parameters()}
@@ -51,34 +52,65 @@ def test_it_gives_fine_maps_on_any_backbone(name: str, grid: tuple[int, int]) ->
 def test_sizes_that_no_stride_divides_are_taken() -> None:
     backbone = build_backbone("test_efficientnet", pretrained=False)
     network = SegmentNetwork(backbone, 2, decoder=32, stride=2).eval()
-    assert network(torch.rand(1, 3, 75, 101) * 255).pixels.shape == (1, 3, 38, 51)
+    assert network(torch.rand(1, 3, 75, 101) * 255).foreground.shape == (1, 1, 38, 51)
 
 
 def test_at_first_defects_are_rare() -> None:
     backbone = build_backbone("test_efficientnet", pretrained=False)
     network = SegmentNetwork(backbone, 5, decoder=32, stride=2).eval()
-    foreground = 1 - network(torch.rand(1, 3, 64, 64) * 255).pixels.softmax(dim=1)[:, 0]
+    foreground = network(torch.rand(1, 3, 64, 64) * 255).foreground.sigmoid()
     assert float(foreground.detach().mean()) == pytest.approx(0.05, rel=0.5)
 
 
+def test_it_does_not_depend_on_the_batch() -> None:
+    """No statistics of a batch: in training an image is answered as it is alone."""
+    backbone = build_backbone("test_efficientnet", pretrained=False)
+    backbone.freeze_norm_statistics()
+    network = SegmentNetwork(backbone, 2, decoder=32, stride=2, dropout=0.0).train()
+    images = torch.rand(3, 3, 64, 64) * 255
+    torch.testing.assert_close(network(images).foreground[:1], network(images[:1]).foreground, rtol=1e-3, atol=1e-4)
+
+
+def test_features_are_standardised_on_training_images() -> None:
+    backbone = build_backbone("test_efficientnet", pretrained=False)
+    network = SegmentNetwork(backbone, 2, decoder=32, stride=2).eval()
+    images = torch.rand(16, 3, 64, 64) * 255
+    with torch.no_grad():
+        for _ in range(2):  # fitted twice is fitted once
+            network.fit_standardisation(network(images).features)
+            features = network(images).features
+            assert float(features.mean(dim=0).abs().max()) < 1e-2
+            assert 0.3 < float(features.std(dim=0).max()) < 1.0
+
+
+def _looked(foreground: torch.Tensor, classes: torch.Tensor, presence: list[list[float]]) -> Looked:
+    return Looked(foreground, classes, torch.tensor(presence), torch.zeros(len(presence), 1))
+
+
 def test_the_gate_multiplies_classes_by_their_presence() -> None:
-    looked = Looked(torch.randn(2, 3, 4, 4), torch.tensor([[0.0, 2.0], [-3.0, 1.0]]), torch.zeros(2, 1))
-    assert gated(looked, 0.0) is looked.pixels
+    looked = _looked(torch.zeros(2, 1, 8, 8), torch.randn(2, 2, 4, 4), [[0.0, 2.0], [-3.0, 1.0]])
+    assert gated(looked, 0.0) is looked.classes
     share = gated(looked, 1.0).softmax(dim=1)
-    expected = looked.pixels.exp() * torch.cat([torch.ones(2, 1), looked.presence.sigmoid()], 1)[:, :, None, None]
+    expected = looked.classes.exp() * looked.presence.sigmoid()[:, :, None, None]
     torch.testing.assert_close(share, expected / expected.sum(dim=1, keepdim=True))
 
 
+def test_a_defect_of_doubtful_class_is_one_still() -> None:
+    foreground = torch.tensor([-0.1, 0.1, 5.0, -5.0]).view(1, 1, 1, 4)
+    classes = torch.tensor([[9.0, 0.1, 0.0, 0.0], [0.0, 0.0, 3.0, 9.0]]).view(1, 2, 1, 4)
+    assert labels_of(foreground, classes).tolist() == [[[0, 1, 2, 0]]]
+
+
 def test_an_images_logit_is_the_mean_of_both_heads() -> None:
-    pixels = torch.zeros(1, 2, 9, 9)
-    pixels[:, 1] = -9
-    pixels[:, 1, 3:6, 3:6] = 2.0
-    found = image_logits(Looked(pixels, torch.tensor([[1.0]]), torch.zeros(1, 1)))
-    assert float(found) == pytest.approx((2.0 + 1.0) / 2, abs=1e-3)
-    lonely = torch.full_like(pixels, -9)
-    lonely[:, 0] = 0
-    lonely[:, 1, 4, 4] = 2.0
-    assert float(image_logits(Looked(lonely, torch.tensor([[1.0]]), torch.zeros(1, 1)))) < 0
+    spot = torch.full((1, 1, 9, 9), -9.0)
+    spot[..., 3:6, 3:6] = 2.0
+    classes = torch.tensor([30.0, 0.0]).view(1, 2, 1, 1)
+    found = image_logits(_looked(spot, classes, [[1.0, 1.0]]))
+    assert float(found[0, 0]) == pytest.approx((2.0 + 1.0) / 2, abs=1e-3)
+    assert float(found[0, 1]) < -5
+    lonely = torch.full((1, 1, 9, 9), -9.0)
+    lonely[..., 4, 4] = 2.0
+    assert float(image_logits(_looked(lonely, classes, [[1.0, 1.0]]))[0, 0]) < 0
 
 
 def test_mirrored_views() -> None:
