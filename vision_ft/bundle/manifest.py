@@ -203,8 +203,10 @@ class Manifest(_Part):
         if len(self.stages) == 1:
             return last
         known = {one.id for one in last.classes}
-        nothing = tuple(one for one in first.classes if one.background and one.id not in known)
-        return first.model_copy(update={"classes": (*last.classes, *nothing)})
+        nothing = [one for one in first.classes if one.background]
+        # What the second stage takes for that class is nothing, too.
+        named = [c.model_copy(update={"background": any(c.id == one.id for one in nothing)}) for c in last.classes]
+        return first.model_copy(update={"classes": (*named, *(one for one in nothing if one.id not in known))})
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:

@@ -134,7 +134,7 @@ def _class_numbers(
             by_name.setdefault(name, []).append(i)
     titles = {c.id: c.title for c in labels}
     number: dict[str, int] = {}
-    for label in dict.fromkeys(sample.targets[0] for sample in samples):
+    for label in dict.fromkeys(target for sample in samples for target in sample.targets):
         named = by_name.get(label) or by_name.get(titles.get(label, label), [])
         if label in by_id:
             number[label] = by_id[label]
@@ -142,7 +142,7 @@ def _class_numbers(
             number[label] = named[0]
         else:
             close = difflib.get_close_matches(label, [*by_id, *by_name], n=1, cutoff=0.0)
-            images = sum(sample.targets[0] == label for sample in samples)
+            images = sum(label in sample.targets for sample in samples)
             raise DataError(
                 f"Class {label!r} of {images} images is unknown to the bundle",
                 expected=f"one of {', '.join(by_id)}",
@@ -163,7 +163,7 @@ def _table(
     return PredictionTable(
         classes=classes,
         paths=np.array([sample.path.as_posix() for sample in samples], dtype=np.str_),
-        targets=np.array([number[sample.targets[0]] for sample in samples], dtype=np.int64),
+        targets=np.array([_worst([number[t] for t in sample.targets], classes) for sample in samples], dtype=np.int64),
         probabilities=_probabilities(answers, classes),
         decisions=tuple(answer.decision for answer in answers),
         distances=np.array(
@@ -174,6 +174,11 @@ def _table(
         seen=np.array([sample.digest in training for sample in samples], dtype=np.bool_),
         slices={name: np.array([sample.slices.get(name, "") for sample in samples], dtype=np.str_) for name in names},
     )
+
+
+def _worst(targets: Sequence[int], classes: Sequence[ClassInfo]) -> int:
+    """The first class that is not good of those that an image shows: a part with a defect is no good one."""
+    return next((one for one in targets if not classes[one].good), targets[0])
 
 
 def _answer(prediction: Prediction) -> _Answer:

@@ -24,9 +24,8 @@ def join_bundles(
 ) -> Path:
     """Write a bundle of two stages; an existing one at `target` is replaced only by a whole one.
 
-    Thresholds of the parts do not hold for the whole: it decides by the most probable class
-    until `vision-ft evaluate` has judged it. Raises `BundleError` where the first finds no boxes,
-    or the second is no bundle of whole images.
+    Thresholds of the parts do not hold for the whole: it decides by the most probable class.
+    Raises `BundleError` where the first finds no boxes, or the second is no bundle of whole images.
     """
     finder, namer = open_bundle(first), open_bundle(second)
     _check(finder, namer)
@@ -38,6 +37,7 @@ def join_bundles(
         namer.manifest.stages[0].model_copy(update={"model": "second.onnx", "crop": crop, "classes": names}),
     )
     created = datetime.now(UTC)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with beside(target) as folder:
         shutil.copy(finder.model_path(), folder / "first.onnx")
         shutil.copy(namer.model_path(), folder / "second.onnx")
@@ -70,7 +70,7 @@ def _check(finder: Bundle, namer: Bundle) -> None:
             f"{finder.path}", expected="a bundle that finds boxes", got=stage.task, remedy="Give the detector first."
         )
     last = namer.manifest.stages[0]
-    if any(one.background for one in last.classes):
+    if "probabilities" not in last.outputs:
         raise BundleError(
             f"{namer.path}",
             expected="a bundle that names whole images",

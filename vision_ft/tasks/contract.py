@@ -78,6 +78,9 @@ class TorchTask(Protocol):
     monitors: tuple[str, ...]
     """Names of the validation figures that can choose a checkpoint, beside `objective` and `loss`."""
 
+    trains_on_tiles: bool
+    """Whether training shows tiles of large images, as `tile` has them answered on."""
+
     def can_ship_start(self, recipe: Recipe) -> bool:
         """Whether the module is of use before its first step; else it is not judged then."""
 

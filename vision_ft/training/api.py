@@ -185,6 +185,13 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
 def _check(recipe: Recipe, task: TorchTask) -> None:
     """What can be known to be wrong before any image is read; raises `RecipeError`."""
     check_trainer(recipe)
+    if recipe.tile is not None and not task.trains_on_tiles:
+        raise RecipeError(
+            "tile",
+            expected="a task that learns from tiles",
+            got=recipe.task.name,
+            remedy="Leave it out, or enlarge the input.",
+        )
     monitors = ("objective", "loss", *task.monitors)
     if recipe.trainer.monitor not in monitors:
         near = difflib.get_close_matches(recipe.trainer.monitor, monitors, 1)

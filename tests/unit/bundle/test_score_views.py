@@ -13,7 +13,7 @@ from vision_ft.bundle.tiles import views_of
 
 
 def _field(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float32]:
-    return (np.sin(x / 60.0)[None, :] + np.cos(y / 70.0)[:, None]).astype(np.float32)
+    return np.asarray(np.sin(x / 60.0)[None, :] + np.cos(y / 70.0)[:, None], dtype=np.float32)
 
 
 def _gathered(width: int, height: int, spec: InputSpec, cells: int = 16) -> ScoreMap:

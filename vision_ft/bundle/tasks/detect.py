@@ -306,14 +306,17 @@ def regions(prediction: Prediction) -> list[tuple[float, tuple[float, float, flo
 
 
 def named(context: Context, prediction: Prediction, answers: Sequence[Prediction]) -> Prediction:
-    """The first detections with the classes that a second stage has found in them.
+    """The first detections with the classes that a second stage has found in them; what it takes for nothing is gone.
 
     A detection's score is then the chance that there is an object at all times that of its class.
     """
     result = prediction.result
     assert isinstance(result, DetectResult)
     found = []
+    nothing = background_of(context.stage.classes).id
     for one, seen in zip(result.every, answers, strict=False):
+        if seen.label == nothing:
+            continue
         further = {"detected": one.label, "detection_score": one.score, "class_probability": seen.probability}
         found.append(Detection(seen.label, seen.name, one.score * seen.probability, one.box, further))
     ordered = tuple(sorted(found, key=lambda one: -one.score))

@@ -63,7 +63,7 @@ class SegmentOptions(BaseModel):
     """Weight of the cross-entropy of the class of labelled pixels, in which every class counts alike."""
     presence_weight: float = Field(default=0.3, ge=0.0)
     """Weight of the loss of the second head, which says what classes an image shows; 0: no such head."""
-    gate: float = Field(default=0.5, ge=0.0, le=2.0)
+    gate: float = Field(default=0.25, ge=0.0, le=2.0)
     """How far the second head's answer counts in the class of each pixel."""
     decoder: int = Field(default=128, ge=16, multiple_of=16)
     """Channels of the decoder at its coarsest level; finer levels have fewer."""

@@ -49,6 +49,8 @@ class AnomalyTask:
 
     default_epochs = 0
 
+    trains_on_tiles = False
+
     monitors: tuple[str, ...] = ()
 
     def __init__(self) -> None:

@@ -42,6 +42,8 @@ class ClassifyTask:
 
     default_epochs = 12
 
+    trains_on_tiles = False
+
     monitors = ("accuracy", "balanced_accuracy", "macro_f1")
 
     def __init__(self) -> None:

@@ -37,6 +37,8 @@ class DetectTask:
 
     default_epochs = 40
 
+    trains_on_tiles = True
+
     monitors = ("map_50", "map_75")
 
     def __init__(self) -> None:

@@ -42,6 +42,8 @@ class SegmentTask:
 
     default_epochs = 40
 
+    trains_on_tiles = True
+
     monitors = ("mean_iou", "mean_dice")
 
     def __init__(self) -> None:
