@@ -56,9 +56,10 @@ class AnomalyOptions(BaseModel):
     """Principal components of the patches' features that are compared."""
     mirrored: bool = True
     """Learn each image mirrored as well, where the augmentation mirrors."""
-    relative: bool = True
-    """Compare the places of an image with each other: each place's score less the image's median. Light that
-    moves all scores alike then means nothing; an image that is unusual all over does not stand out either."""
+    relative: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Share of the image's median that is taken off the score of each of its places. 1: places are compared
+    within the image, and light that moves them all alike means nothing; 0: an image that is unusual all over
+    stands out as much as one that is so in one place."""
 
 
 @dataclass(frozen=True, slots=True)

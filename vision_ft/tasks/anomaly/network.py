@@ -49,7 +49,7 @@ class AnomalyNetwork(nn.Module):
     """Mean distance of good patches at each place, float [h, w]."""
     bell: Tensor
 
-    def __init__(self, backbone: Backbone, *, stages: int, relative: bool) -> None:
+    def __init__(self, backbone: Backbone, *, stages: int, relative: float) -> None:
         super().__init__()
         self.backbone = backbone
         count = len(backbone.info.channels)
@@ -106,7 +106,7 @@ class AnomalyNetwork(nn.Module):
             flat = maps.flatten(1)
             # The upper half in falling order ends with the median.
             middle = flat.topk(height * width // 2 + 1, dim=1).values[:, -1]
-            maps = maps - middle[:, None, None]
+            maps = maps - self.relative * middle[:, None, None]
         scores = maps.flatten(1).amax(dim=1).clamp_min(_LEAST)
         return Scored(scores, maps, F.normalize(patches.mean(dim=(2, 3)), dim=1))
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_ft.bundle.classes import object_classes
+from vision_ft.bundle.defects import SegmentResult
 from vision_ft.bundle.manifest import Manifest
 from vision_ft.bundle.results import Prediction
-from vision_ft.bundle.tasks.segment import SegmentResult
 from vision_ft.data.index import Sample
 from vision_ft.data.object_masks import class_mask
 from vision_ft.evaluation.figures import Figure

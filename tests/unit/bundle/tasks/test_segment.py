@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from vision_ft.bundle import ClassInfo, Decision, DecisionRule, InputSpec
+from vision_ft.bundle.defects import Defect, SegmentResult
 from vision_ft.bundle.manifest import Stage, TileSpec, Weights
 from vision_ft.bundle.place import place_mask
 from vision_ft.bundle.results import Prediction
 from vision_ft.bundle.run_length import decode
 from vision_ft.bundle.tasks import Context, bundle_task, segment
-from vision_ft.bundle.tasks.segment import Defect, SegmentResult
 from vision_ft.bundle.tiles import views_of
 
 CLASSES = (

@@ -81,7 +81,7 @@ def test_a_normal_distribution_gives_mahalanobis_distances(make_data: MakeData) 
         assert float(found) == pytest.approx(expected, rel=1e-2)
 
 
-@pytest.mark.parametrize("options", [{}, {"task__relative": False}, {"task__method": "gaussian"}, {"task__stages": 3}])
+@pytest.mark.parametrize("options", [{}, {"task__relative": 0.0}, {"task__method": "gaussian"}, {"task__stages": 3}])
 def test_what_is_odd_stands_out_where_it_is(make_data: MakeData, options: dict[str, Any]) -> None:
     data = make_data(**options)
     module, _ = _fitted(data)
