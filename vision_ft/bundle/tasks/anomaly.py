@@ -29,7 +29,7 @@ from vision_ft.bundle.tasks import Context
 TOLERANCE = 1e-3
 """Of the bad score: distances to the memory are small differences of large numbers."""
 COMPARED = ("embeddings", "raw_scores", "map")
-LEAST_VERDICTS = 2
+LEAST_VERDICTS = 1
 _COLD = 0.5
 """Share of the threshold up to which a heatmap shows nothing."""
 _HOT = 2.0
