@@ -45,11 +45,16 @@ def _masked_parts(root: Path) -> dict[str, Any]:
     return {"data.csv": str(table), "objective.good": ["good"], **faster}
 
 
+def _parts_compared_within(root: Path) -> dict[str, Any]:
+    # An untrained network scores whole images apart; within an image a blotch still stands out, and is rejected.
+    return {**_labelled_parts(root), "task.relative": 1.0}
+
+
 DATA: dict[str, Callable[[Path], dict[str, Any]]] = {
     "classify": _labelled_parts,
     "detect": _boxed_parts,
     "segment": _masked_parts,
-    "anomaly": _labelled_parts,
+    "anomaly": _parts_compared_within,
 }
 """For each task: writes small labelled images into a folder, and gives the recipe's keys for them."""
 BACKBONES = ("test_efficientnet", "test_vit")

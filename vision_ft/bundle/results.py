@@ -126,3 +126,11 @@ class Prediction:
             return self.result.summary()
         counts = Counter(one.name for one in self.found())
         return ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing"
+
+
+def probabilities_apart(want: Prediction, got: Prediction) -> float:
+    """Largest difference of a class's probability; infinite where the classes are not the same."""
+    if set(want.probabilities) != set(got.probabilities):
+        return float("inf")
+    # Python's max would pass over what is no number.
+    return float(np.max([abs(want.probabilities[name] - got.probabilities[name]) for name in want.probabilities]))

@@ -49,15 +49,15 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--no-wait", action="store_true", help="stop the service at the end, also at a terminal")
     found = parser.parse(argv)
     demo = demos.find(found.task)
-    root, card = (found.root, found.card) if found.root is not None else (demo.ROOT, demo.CARD)
+    root, card = (found.root, found.card) if found.root is not None else (demo.root, demo.card)
     recipe = load_recipe(
-        found.recipe or demo.RECIPE,
+        found.recipe or demo.recipe,
         {
-            **demo.CHANGES,
+            **demo.changes,
             "data.root": str(root),
             "data.card": card,
             "seed": found.seed,
-            "trainer.max_time": found.max_time or demo.MAX_TIME,
+            "trainer.max_time": found.max_time or demo.max_time,
             "export.name": "demo",
             **_good(found.good),
         },
@@ -102,10 +102,10 @@ def _good(words: Sequence[str]) -> Mapping[str, Any]:
 
 
 def _generate(demo: demos.Demo) -> None:
-    console().rule(f"0  Generate {demo.WHAT}")
-    with progress_bar(demo.WHAT, enabled=at_terminal()) as step:
-        demo.generate(step)
-    console().print(f"{demo.WHAT} with known labels are in {demo.ROOT}")
+    console().rule(f"0  Generate {demo.what}")
+    with progress_bar(demo.what, enabled=at_terminal()) as step:
+        demo.generate(demo.root, step)
+    console().print(f"{demo.what} with known labels are in {demo.root}")
 
 
 def _send(url: str, result: RunResult) -> None:

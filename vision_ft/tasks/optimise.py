@@ -35,6 +35,15 @@ def _by_decay(parameters: list[nn.Parameter], rate: float, decay: float, part: s
     return groups
 
 
+def configured(backbone: Backbone, head: Iterable[nn.Parameter], section: TrainerSection, steps: int) -> dict[str, Any]:
+    """What a LightningModule's `configure_optimizers` gives: AdamW with layer-wise rates, scheduled by step."""
+    optimizer = optim.AdamW(parameter_groups(backbone, head, section))
+    return {
+        "optimizer": optimizer,
+        "lr_scheduler": {"scheduler": schedule(optimizer, section, steps), "interval": "step"},
+    }
+
+
 def schedule(optimizer: optim.Optimizer, section: TrainerSection, steps: int) -> optim.lr_scheduler.LambdaLR:
     """Warm-up and cosine by step; the backbone starts after the head's share of the steps."""
 

@@ -22,14 +22,14 @@ from vision_ft.bundle.answers import AnomalyAnswer
 from vision_ft.bundle.classes import background_of, object_classes
 from vision_ft.bundle.manifest import Calibration, Stage
 from vision_ft.bundle.place import Geometry
-from vision_ft.bundle.results import Prediction
+from vision_ft.bundle.results import Prediction, probabilities_apart
 from vision_ft.bundle.score_views import Region, ScoreMap, ScoreViews
 from vision_ft.bundle.tasks import Context
 
 TOLERANCE = 1e-3
 """Of the bad score: distances to the memory are small differences of large numbers."""
 COMPARED = ("embeddings", "raw_scores", "map")
-LEAST_VERDICTS = 1
+LEAST_VERDICTS = 2
 _COLD = 0.5
 """Share of the threshold up to which a heatmap shows nothing."""
 _HOT = 2.0
@@ -203,10 +203,7 @@ def substance(prediction: Prediction) -> int:
 
 def difference(want: Prediction, got: Prediction) -> float:
     """Difference of the bad scores; infinite where the classes are not the same."""
-    if set(want.probabilities) != set(got.probabilities):
-        return float("inf")
-    # Python's max would pass over what is no number.
-    return float(np.max([abs(want.probabilities[name] - got.probabilities[name]) for name in want.probabilities]))
+    return probabilities_apart(want, got)
 
 
 def no_overlay(stage: Stage) -> str:

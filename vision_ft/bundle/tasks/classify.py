@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vision_ft.bundle.answers import ProbabilitiesAnswer
 from vision_ft.bundle.manifest import Stage
 from vision_ft.bundle.place import Geometry
-from vision_ft.bundle.results import Prediction
+from vision_ft.bundle.results import Prediction, probabilities_apart
 from vision_ft.bundle.tasks import Context
 
 TOLERANCE = 1e-4
@@ -167,10 +167,7 @@ def substance(prediction: Prediction) -> int:
 
 def difference(want: Prediction, got: Prediction) -> float:
     """Largest difference of a class's probability; infinite where the classes are not the same."""
-    if set(want.probabilities) != set(got.probabilities):
-        return float("inf")
-    # Python's max would pass over what is no number.
-    return float(np.max([abs(want.probabilities[name] - got.probabilities[name]) for name in want.probabilities]))
+    return probabilities_apart(want, got)
 
 
 def no_overlay(stage: Stage) -> str:

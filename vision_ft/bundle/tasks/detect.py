@@ -321,7 +321,8 @@ def named(context: Context, prediction: Prediction, answers: Sequence[Prediction
         found.append(Detection(seen.label, seen.name, one.score * seen.probability, one.box, further))
     ordered = tuple(sorted(found, key=lambda one: -one.score))
     size = (prediction.width, prediction.height)
-    broken = prediction.bad_score is None
+    # A find that the second stage cannot name with a number must not vanish: a person looks.
+    broken = prediction.bad_score is None or any(not any(seen.probabilities.values()) for seen in answers)
     return answer(context, ordered, size, prediction.embedding, prediction.distance, broken=broken)
 
 

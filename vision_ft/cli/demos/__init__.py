@@ -5,36 +5,47 @@ from __future__ import annotations
 import difflib
 import pkgutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from vision_ft.errors import UsageError
 
 Progress = Callable[[int, int], None]
+Say = Callable[[str], None]
 
 
-class Demo(Protocol):
-    """What a module here offers."""
+def _as_it_is(bundle: Path, run: Path, seed: int, say: Say) -> Path:
+    return bundle
 
-    RECIPE: str
+
+def _surfaces(root: Path, progress: Progress) -> None:
+    from vision_ft.data.synthetic import generate_surfaces
+
+    generate_surfaces(root, progress=progress)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One loop, on generated parts unless it says otherwise."""
+
+    recipe: str
     """Shipped recipe that is trained by."""
-    CARD: str
+    card: str
     """Data card of what is generated."""
-    ROOT: Path
-    """Folder that it is generated into."""
-    MAX_TIME: str
+    max_time: str
     """Time for training on two cores."""
-    CHANGES: Mapping[str, Any]
+    changes: Mapping[str, Any] = field(default_factory=lambda: {"split.test": 0.25})
     """What is laid over the recipe, by dotted key."""
-    WHAT: str
+    root: Path = Path("datasets/sample")
+    """Folder that it is generated into."""
+    what: str = "parts"
     """What is generated, in the plural."""
-
-    def generate(self, progress: Progress) -> None:
-        """Generate the images; what is there already stays."""
-
-    def finish(self, bundle: Path, run: Path, seed: int, say: Callable[[str], None]) -> Path:
-        """What is served: the bundle, or one made of it."""
+    generate: Callable[[Path, Progress], None] = _surfaces
+    """Writes the images into a folder; what is there already stays."""
+    finish: Callable[[Path, Path, int, Say], Path] = _as_it_is
+    """From bundle, run folder and seed to the bundle that is served: the same, or one made of it."""
 
 
 def names() -> list[str]:
@@ -50,4 +61,4 @@ def find(name: str) -> Demo:
         raise UsageError(
             f"--task {name}", expected=f"one of {', '.join(known)}", remedy=f"Did you mean {near[0]}?" if near else ""
         )
-    return cast(Demo, import_module(f"{__name__}.{name}"))
+    return cast(Demo, import_module(f"{__name__}.{name}").DEMO)

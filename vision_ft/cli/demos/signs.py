@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from vision_ft.cli.demos import Progress
+from vision_ft.cli.demos import Demo, Progress, Say
 
-RECIPE = "detect_signs"
-CARD = "road_scenes"
-ROOT = Path("datasets/roads")
-CROPS = Path("datasets/sign_crops")
-MAX_TIME = "300s"
-CLASSIFIER_TIME = "120s"
-SCENES, TRACKS = 240, 10
-CHANGES: Mapping[str, Any] = {"split.test": 0.2, "data.one_class": "sign"}
-WHAT = "road scenes"
+_CROPS = Path("datasets/sign_crops")
+_CLASSIFIER_TIME = "120s"
+_SCENES, _TRACKS = 240, 10
 
 
-def generate(progress: Progress) -> None:
+def _generate(root: Path, progress: Progress) -> None:
     """Write road scenes, and crops of signs for the classifier."""
     from vision_ft.data.synthetic import generate_roads, generate_signs
 
-    generate_signs(CROPS, tracks_per_class=TRACKS)
-    generate_roads(ROOT, scenes=SCENES, progress=progress)
+    generate_signs(_CROPS, tracks_per_class=_TRACKS)
+    generate_roads(root, scenes=_SCENES, progress=progress)
 
 
-def finish(bundle: Path, run: Path, seed: int, say: Callable[[str], None]) -> Path:
+def _finish(bundle: Path, run: Path, seed: int, say: Say) -> Path:
     """Train the classifier on the crops, and join both."""
     from vision_ft.export.join import join_bundles
     from vision_ft.recipe.load import load_recipe
@@ -37,12 +29,24 @@ def finish(bundle: Path, run: Path, seed: int, say: Callable[[str], None]) -> Pa
     recipe = load_recipe(
         "classify_signs",
         {
-            "data.root": str(CROPS),
+            "data.root": str(_CROPS),
             "seed": seed,
-            "trainer.max_time": CLASSIFIER_TIME,
+            "trainer.max_time": _CLASSIFIER_TIME,
             "input.height": 64,
             "input.width": 64,
         },
     )
     classifier = train(recipe, run=run.with_name(f"{run.name}-classifier"))
     return join_bundles(bundle, classifier.bundle, run / "pipeline", name="signs")
+
+
+DEMO = Demo(
+    recipe="detect_signs",
+    card="road_scenes",
+    max_time="300s",
+    changes={"split.test": 0.2, "data.one_class": "sign"},
+    root=Path("datasets/roads"),
+    what="road scenes",
+    generate=_generate,
+    finish=_finish,
+)

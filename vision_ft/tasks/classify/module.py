@@ -17,7 +17,7 @@ from vision_ft.bundle.tasks.classify import ClassifyOptions
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.classify.metrics import validation_metrics
 from vision_ft.tasks.classify.network import PooledClassifier
-from vision_ft.tasks.optimise import parameter_groups, schedule
+from vision_ft.tasks.optimise import configured
 from vision_ft.tasks.sampling import derive_seed
 
 Batch = tuple[Tensor, Tensor]
@@ -107,10 +107,4 @@ class ClassifyModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with layer-wise rates; warm-up and cosine by step."""
-        section = self.recipe.trainer
-        groups = parameter_groups(self.network.backbone, self.network.classifier.parameters(), section)
-        optimizer = torch.optim.AdamW(groups)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule(optimizer, section, self.steps), "interval": "step"},
-        }
+        return configured(self.network.backbone, self.network.classifier.parameters(), self.recipe.trainer, self.steps)

@@ -6,12 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from vision_ft.bundle.classes import object_classes
 from vision_ft.bundle.decision import DecisionRule
 from vision_ft.bundle.manifest import Calibration, Manifest
-from vision_ft.data.background import with_background
 from vision_ft.data.index import Index
-from vision_ft.errors import DataError
 from vision_ft.evaluation.decide import decided
 from vision_ft.evaluation.escape import escapes
 from vision_ft.evaluation.judging import FittedOn, Observer
@@ -21,6 +18,7 @@ from vision_ft.evaluation.table import PredictionTable
 from vision_ft.recipe.objective import Objective
 from vision_ft.tasks.detect.average_precision import best_f1, matched
 from vision_ft.tasks.detect.observer import MATCH, DetectObserver
+from vision_ft.tasks.located import check_classes_learned, located
 
 
 class DetectJudge:
@@ -42,26 +40,13 @@ class DetectJudge:
 
     def labels(self, index: Index) -> Index:
         """The labels with a background class; raises `DataError` where there are neither boxes nor masks."""
-        if not index.has_objects and not any(index.column("mask")):
-            raise DataError(
-                f"The images below {index.root} have no boxes",
-                expected="labelled boxes, outlines or masks (Pascal VOC, COCO, YOLO, mask PNGs)",
-                remedy="Label where the objects are, or classify whole images.",
-            )
-        return with_background(index)
+        return located(
+            index, lacking="boxes", expected="labelled boxes, outlines or masks (Pascal VOC, COCO, YOLO, mask PNGs)"
+        )
 
     def check_training(self, train: Index, usable: Index) -> None:
         """An object to learn from, of each class that is labelled."""
-        learned = {one for targets in train.column("targets") for one in targets}
-        labelled = {one for targets in usable.column("targets") for one in targets}
-        wanted = [one.id for one in object_classes(usable.classes) if one.id in labelled]
-        missing = [one for one in wanted if one not in learned]
-        if missing or not wanted:
-            raise DataError(
-                f"Class {missing[0]} has no training image" if missing else f"The images below {train.root}",
-                expected="objects of each class in the training split",
-                remedy="Add parts of this class, or lower split.test and split.val.",
-            )
+        check_classes_learned(train, usable, things="objects")
 
     def observer(self, manifest: Manifest) -> DetectObserver:
         """Keeps boxes."""

@@ -19,7 +19,7 @@ from vision_ft.tasks.detect.labels import NONE, for_each_class
 from vision_ft.tasks.detect.loss import detection_loss
 from vision_ft.tasks.detect.metrics import validation_metrics
 from vision_ft.tasks.detect.network import Dense, Detector
-from vision_ft.tasks.optimise import parameter_groups, schedule
+from vision_ft.tasks.optimise import configured
 from vision_ft.tasks.sampling import derive_seed
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -104,13 +104,7 @@ class DetectModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with layer-wise rates; warm-up and cosine by step."""
-        section = self.recipe.trainer
-        groups = parameter_groups(self.network.backbone, self.network.head_parameters(), section)
-        optimizer = torch.optim.AdamW(groups)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule(optimizer, section, self.steps), "interval": "step"},
-        }
+        return configured(self.network.backbone, self.network.head_parameters(), self.recipe.trainer, self.steps)
 
     def _loss(self, dense: Dense, batch: Batch) -> tuple[Tensor, Tensor]:
         options = self.recipe.options(DetectOptions)

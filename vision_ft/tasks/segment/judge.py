@@ -7,11 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vision_ft.bundle.classes import object_classes
 from vision_ft.bundle.manifest import Calibration, Manifest
-from vision_ft.data.background import with_background
 from vision_ft.data.index import Index
-from vision_ft.errors import DataError
 from vision_ft.evaluation.folds import strata_folds
 from vision_ft.evaluation.judging import FittedOn, Observer
 from vision_ft.evaluation.metrics import ece_of, nll_of
@@ -19,6 +16,7 @@ from vision_ft.evaluation.operating_point import OperatingPoint, choose
 from vision_ft.evaluation.platt import apply_platt, fit_platt
 from vision_ft.evaluation.table import PredictionTable
 from vision_ft.recipe.objective import Objective
+from vision_ft.tasks.located import check_classes_learned, located
 from vision_ft.tasks.segment.observer import SegmentObserver
 
 _FOLDS = 5
@@ -43,26 +41,11 @@ class SegmentJudge:
 
     def labels(self, index: Index) -> Index:
         """The labels with a background class; raises `DataError` where nothing says where a defect is."""
-        if not index.has_objects and not any(index.column("mask")):
-            raise DataError(
-                f"The images below {index.root} have no masks",
-                expected="masks, or labelled outlines (mask PNGs, COCO, YOLO polygons)",
-                remedy="Label where the defects are, or classify whole images.",
-            )
-        return with_background(index)
+        return located(index, lacking="masks", expected="masks, or labelled outlines (mask PNGs, COCO, YOLO polygons)")
 
     def check_training(self, train: Index, usable: Index) -> None:
         """Images to learn from, of each class that is labelled."""
-        learned = {one for targets in train.column("targets") for one in targets}
-        labelled = {one for targets in usable.column("targets") for one in targets}
-        wanted = [one.id for one in object_classes(usable.classes) if one.id in labelled]
-        missing = [one for one in wanted if one not in learned]
-        if missing or not wanted:
-            raise DataError(
-                f"Class {missing[0]} has no training image" if missing else f"The images below {train.root}",
-                expected="defects of each class in the training split",
-                remedy="Add parts of this class, or lower split.test and split.val.",
-            )
+        check_classes_learned(train, usable, things="defects")
 
     def observer(self, manifest: Manifest) -> SegmentObserver:
         """Keeps areas by class."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from vision_ft.bundle.classes import ClassInfo, object_classes
 from vision_ft.bundle.tasks.segment import SegmentOptions
 from vision_ft.recipe.model import Recipe
-from vision_ft.tasks.optimise import parameter_groups, schedule
+from vision_ft.tasks.optimise import configured
 from vision_ft.tasks.sampling import derive_seed
 from vision_ft.tasks.segment.loss import pixel_losses, presence_loss
 from vision_ft.tasks.segment.metrics import Overlap
@@ -80,13 +80,7 @@ class SegmentModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with layer-wise rates; warm-up and cosine by step."""
-        section = self.recipe.trainer
-        groups = parameter_groups(self.network.backbone, self.network.head_parameters(), section)
-        optimizer = torch.optim.AdamW(groups)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule(optimizer, section, self.steps), "interval": "step"},
-        }
+        return configured(self.network.backbone, self.network.head_parameters(), self.recipe.trainer, self.steps)
 
     def _loss(self, looked: Looked, mask: Tensor) -> dict[str, Tensor]:
         options = self.options

@@ -120,3 +120,10 @@ def test_a_second_stage_names_what_was_found() -> None:
     assert only.label == "scratch"
     assert only.score == pytest.approx(0.45)
     assert only.to_json()["detection_score"] == pytest.approx(0.9)
+
+
+def test_a_find_that_the_second_stage_gives_no_number_for_goes_to_a_person() -> None:
+    first = answer(([10, 20, 30, 40], 0.9, 1))
+    named = detect.named(context(), first, [answer(([10, 20, 30, 40], float("nan"), 0))])
+    assert named.decision is Decision.REVIEW
+    assert named.reasons == ("the model gave no number",)
