@@ -22,7 +22,7 @@ _ACTIONS = ("inspect", "preview", "split")
 _HELP = """look at labelled images before training
 
   inspect   counts, objects, masks, sizes, unreadable files, duplicates, doubtful labels, light
-  preview   a picture of originals with their labels, or beside augmented ones
+  preview   a picture of labelled originals, each beside what training makes of it
   split     place groups into train, val and test, and save it
 
 `vision-ft data ACTION --help` tells more."""

@@ -29,7 +29,7 @@ def draw_truth(image: NDArray[np.uint8], sample: Sample, classes: Sequence[Class
     classes' titles; what is ignored is grey. `image` may be scaled. Raises DataError for a
     mask that cannot be read, and where nothing says where the object is.
     """
-    pen = _Pen(image, sample)
+    pen = _Pen(image, sample.width, sample.height)
     named = [one.title for one in object_classes(classes)]
     boxes, numbers, ignored = boxes_of(sample, classes)
     if sample.objects is not None:
@@ -53,6 +53,43 @@ def draw_truth(image: NDArray[np.uint8], sample: Sample, classes: Sequence[Class
     return pen.picture()
 
 
+def draw_boxes(
+    image: NDArray[np.uint8], boxes: NDArray[np.floating], labels: NDArray[np.int64], classes: Sequence[ClassInfo]
+) -> NDArray[np.uint8]:
+    """The same for boxes [M, 4] (left, top, right, bottom in pixels); `labels` [M] number the object classes.
+
+    Negative labels are ignored objects.
+    """
+    pen = _Pen(image, *image.shape[1::-1])
+    named = [one.title for one in object_classes(classes)]
+    for box, label in zip(boxes.tolist(), labels.tolist(), strict=True):
+        pen.box(box, IGNORED_COLOUR if label < 0 else colour_of(label))
+    pen.keep_clear(boxes.tolist())
+    for box, label in zip(boxes.tolist(), labels.tolist(), strict=True):
+        if label >= 0:
+            pen.title(box, named[label], colour_of(label))
+    return pen.picture()
+
+
+def draw_class_mask(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], classes: Sequence[ClassInfo]
+) -> NDArray[np.uint8]:
+    """The same for a mask [H, W] of the image's size as `class_mask` gives it: outlines, and a title at each."""
+    pen = _Pen(image, *image.shape[1::-1])
+    named = [one.title for one in object_classes(classes)]
+    titles: list[tuple[list[int], int]] = []
+    for value in np.unique(mask[mask > 0]).tolist():
+        where = np.asarray(mask == value, np.uint8)
+        pen.edge(where > 0, IGNORED_COLOUR if value == IGNORED else colour_of(value - 1))
+        if value != IGNORED:
+            _, _, found, _ = cv2.connectedComponentsWithStats(where, connectivity=8)
+            titles += [([x, y, x + wide, y + high], value - 1) for x, y, wide, high, _ in found[1:].tolist()]
+    pen.keep_clear([box for box, _ in titles])
+    for box, number in titles:
+        pen.title(box, named[number], colour_of(number))
+    return pen.picture()
+
+
 @dataclass(frozen=True)
 class _Title:
     text: str
@@ -61,15 +98,12 @@ class _Title:
 
 
 class _Pen:
-    """Draws in pixels of the sample on an image of any scale."""
+    """Draws on an image in pixels of the `width` x `height` that it had before it was scaled."""
 
-    def __init__(self, image: NDArray[np.uint8], sample: Sample) -> None:
+    def __init__(self, image: NDArray[np.uint8], width: int, height: int) -> None:
         self._image = image.copy()
         self._height, self._width = image.shape[:2]
-        self._scale = (
-            self._width / sample.width if sample.width else 1.0,
-            self._height / sample.height if sample.height else 1.0,
-        )
+        self._scale = (self._width / width if width else 1.0, self._height / height if height else 1.0)
         longest = max(self._height, self._width)
         self._line = max(1, round(longest / 400))
         self._font = ImageFont.load_default(max(_LEAST_FONT, round(longest / 45)))

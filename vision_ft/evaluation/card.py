@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vision_ft.bundle.manifest import Manifest
+from vision_ft.bundle.tasks import bundle_task
 from vision_ft.evaluation.names import figure_name
 from vision_ft.evaluation.objective_words import objective_of, objective_words
 
@@ -13,6 +14,7 @@ from vision_ft.evaluation.objective_words import objective_of, objective_words
 def facts(manifest: Manifest) -> list[tuple[str, str]]:
     """What the model is and was trained on, as pairs of label and text."""
     stage, data = manifest.stage, manifest.data
+    task = bundle_task(stage.task)
     size = f"{stage.input.width} x {stage.input.height} px, {stage.input.placement}"
     fit = stage.calibration
     if fit.fitted_on == "none":
@@ -30,7 +32,7 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         ("Weights", f"{stage.weights.source}; licence {stage.weights.licence}"),
         ("Input", size),
         ("Calibration", calibration),
-        ("Heatmap", stage.heatmap or "exact class-activation map"),
+        ("Shown on the image", task.no_overlay(stage) or task.SHOWS),
         ("Training data", data.card or "no data card"),
         ("Training images", f"{data.images} images of {data.parts} parts"),
         ("Data fingerprint", data.fingerprint),

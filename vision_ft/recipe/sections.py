@@ -207,4 +207,4 @@ class ExportSection(Section):
     parity_images: int = Field(default=64, ge=4)
     """Real images that the export is compared on, from raw bytes to verdict."""
     heatmap: bool = True
-    """Give class-activation heatmaps where the network allows exact ones."""
+    """Give maps of what answers rest on (class activation, what is unusual), where the network allows exact ones."""

@@ -74,6 +74,8 @@ def build_augmentation(section: AugmentSection, *, square: bool, boxes: bool = F
                 num_holes_range=(1, 2), hole_height_range=(0.08, 0.2), hole_width_range=(0.08, 0.2), p=section.erase
             )
         )
+    if boxes and not steps:
+        steps.append(A.NoOp())  # a pipeline of boxes without a step that takes some warns
     params = A.BboxParams(format="pascal_voc", label_fields=["labels"], min_visibility=0.2, filter_invalid_bboxes=True)
     return A.Compose(steps, bbox_params=params if boxes else None)
 

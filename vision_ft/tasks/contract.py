@@ -67,7 +67,8 @@ class MakesParityImages(Protocol):
 class TorchTask(Protocol):
     """What a package in `tasks/` offers as `task.TASK`; the torch-free half is `evaluation.judging.TaskJudge`.
 
-    Its modules have the network as `network`, and that has the backbone as `backbone`. Batches
+    Its modules have the network as `network`, and that has the backbone as `backbone`; the length
+    of their schedule is `steps`, which may be changed while they train. Batches
     are lists of tensors, the uint8 images [N, H, W, 3] first.
     """
 
@@ -81,11 +82,20 @@ class TorchTask(Protocol):
     trains_on_tiles: bool
     """Whether training shows tiles of large images, as `tile` has them answered on."""
 
+    start_option: str
+    """The option that makes the module of use before its first step, as advice to who has little time; "": none."""
+
     def can_ship_start(self, recipe: Recipe) -> bool:
         """Whether the module is of use before its first step; else it is not judged then."""
 
     def loaders(self, data: FitData) -> tuple[DataLoader[Any], DataLoader[Any] | None]:
         """Training and validation loaders; the images are cached by this call."""
+
+    def preview(self, data: FitData, sample: Sample, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """What training shows of one of `data.train`, once for each seed: RGB pictures with their labels drawn.
+
+        None where nothing is learned from that image.
+        """
 
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> pl.LightningModule:
         """The module to be trained for `steps` steps."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from vision_ft.backbones.contract import Backbone
@@ -24,6 +27,12 @@ def loader(dataset: Dataset[Any], sampler: Any, data: FitData) -> DataLoader[Any
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_one_core if data.workers else None,
     )
+
+
+def drawn_items(shown: DataLoader[Any], row: int, seeds: Sequence[int]) -> list[tuple[NDArray[Any], ...]]:
+    """The tensors of one row of a training loader's dataset, as each seed draws them."""
+    items = [shown.dataset[(row, seed)] for seed in seeds]
+    return [tuple(np.asarray(one) for one in item) for item in items]
 
 
 def prepare_backbone(backbone: Backbone, recipe: Recipe) -> None:

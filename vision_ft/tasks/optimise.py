@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import nn, optim
@@ -35,8 +35,13 @@ def _by_decay(parameters: list[nn.Parameter], rate: float, decay: float, part: s
     return groups
 
 
-def configured(backbone: Backbone, head: Iterable[nn.Parameter], section: TrainerSection, steps: int) -> dict[str, Any]:
-    """What a LightningModule's `configure_optimizers` gives: AdamW with layer-wise rates, scheduled by step."""
+def configured(
+    backbone: Backbone, head: Iterable[nn.Parameter], section: TrainerSection, steps: Callable[[], int]
+) -> dict[str, Any]:
+    """What a LightningModule's `configure_optimizers` gives: AdamW with layer-wise rates, scheduled by step.
+
+    `steps` gives the length of the schedule, and is asked at each step.
+    """
     optimizer = optim.AdamW(parameter_groups(backbone, head, section))
     return {
         "optimizer": optimizer,
@@ -44,14 +49,16 @@ def configured(backbone: Backbone, head: Iterable[nn.Parameter], section: Traine
     }
 
 
-def schedule(optimizer: optim.Optimizer, section: TrainerSection, steps: int) -> optim.lr_scheduler.LambdaLR:
+def schedule(
+    optimizer: optim.Optimizer, section: TrainerSection, steps: Callable[[], int]
+) -> optim.lr_scheduler.LambdaLR:
     """Warm-up and cosine by step; the backbone starts after the head's share of the steps."""
 
     def head(step: int) -> float:
-        return _warm_cosine(step / max(1, steps), section.warmup)
+        return _warm_cosine(step / max(1, steps()), section.warmup)
 
     def backbone(step: int) -> float:
-        progress = (step / max(1, steps) - section.head_warmup) / (1 - section.head_warmup)
+        progress = (step / max(1, steps()) - section.head_warmup) / (1 - section.head_warmup)
         return _warm_cosine(progress, section.warmup) if progress >= 0 else 0.0
 
     return optim.lr_scheduler.LambdaLR(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ import numpy as np
 
 from vision_ft.bundle.manifest import Calibration
 from vision_ft.bundle.predictor import Predictor, load
-from vision_ft.data.index import Index
+from vision_ft.bundle.tiles import views_of
+from vision_ft.data.index import Index, Sample
 from vision_ft.errors import RecipeError, TrainingError
 from vision_ft.evaluation.collect import collect
 from vision_ft.evaluation.judging import FittedOn, Observer, TaskJudge
 from vision_ft.evaluation.operating_point import OperatingPoint
 from vision_ft.evaluation.table import PredictionTable
+from vision_ft.export.reference import LARGEST
 from vision_ft.recipe.load import dump_recipe, load_recipe
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
@@ -38,7 +40,8 @@ from vision_ft.training.run_folder import RunFolder, open_run
 _JUDGING = 12.0
 """Seconds in which one fold is exported and judged, reserved from `trainer.max_time`."""
 _CLOSING = 36.0
-"""The same for the final model, its bundle and the report, and for what was imported before the clock started."""
+"""The same for the final model, its bundle and the report, without the images that these are made from, and for what
+was imported before the clock started."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,9 @@ def train(
         )
         raw = found.table
         epochs = budget.final if found.fine_tuned else 0
-    until = None if recipe.trainer.max_time is None else started + recipe.trainer.max_time - _CLOSING
-    module = _final(task, data, FitPlan("final", epochs, until=until), folder, resume=resume, bar=progress)
+    until = None if recipe.trainer.max_time is None else started + recipe.trainer.max_time - budget.closing
+    final = FitPlan("final", epochs, until=until, most=recipe.trainer.max_epochs or task.default_epochs)
+    module = _final(task, data, final, folder, resume=resume, bar=progress)
     observer = None
     if raw is None:
         raw, observer = _on_validation(task, judge, module, data, folder)
@@ -223,7 +227,8 @@ def _budget(
     folds = 0 if prepared.folds is None else len(np.unique(prepared.folds))
     if resume:
         plan = folder.read_plan()
-        return recipe, Budget(int(plan["final"]), int(plan["fold"]), plan["fold_seconds"], str(plan["why"]))
+        saved = (int(plan["final"]), int(plan["fold"]), plan["fold_seconds"], str(plan["why"]), float(plan["closing"]))
+        return recipe, Budget(*saved)
     data = FitData(
         recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
     )
@@ -232,13 +237,14 @@ def _budget(
     recipe = task.settle(data, backbone.to(training_device(recipe.trainer)), folder.say)
     recipe = apply_finders(recipe, task, replace(data, recipe=recipe), folder)
     data = replace(data, recipe=recipe)
-    speed, start = None, 0.0
+    speed, start, closing = None, 0.0, 0.0
     if recipe.trainer.max_time is not None and task.default_epochs:
-        loader, _ = task.loaders(data)
+        loader, val = task.loaders(data)
         module = task.build(data, backbone, steps=1)
         device = training_device(recipe.trainer)
         start = task.warm_start_seconds(module.to(device), data, loader)
-        speed = measure(module, loader, device)
+        speed = measure(module, loader, val, device, clip_norm=recipe.trainer.clip_norm)
+        closing = _CLOSING + _views_to_come(prepared) * speed.forward / recipe.trainer.batch_size
     spent = time.monotonic() - started
     budget = plan_epochs(
         speed,
@@ -250,15 +256,17 @@ def _budget(
         start=start,
         folds=folds,
         fold_share=recipe.split.fold_share,
-        fixed=folds * _JUDGING + _CLOSING,
+        judging=folds * _JUDGING,
+        closing=closing,
     )
     folder.say(budget.why)
     if not budget.final and not task.can_ship_start(recipe):
         raise TrainingError(
             "trainer.max_time",
-            expected="time for an epoch at least, for without a probe nothing is learned before it",
+            expected="time for an epoch at least, for nothing is learned before it",
             got=budget.why,
-            remedy="Give it more time, smaller inputs, or task.probe true.",
+            remedy="Give it more time, or smaller inputs"
+            + (f", or {task.start_option}." if task.start_option else "."),
         )
     dump_recipe(recipe, folder.recipe)
     folder.write_plan(
@@ -267,11 +275,23 @@ def _budget(
             "final": budget.final,
             "fold": budget.fold,
             "fold_seconds": budget.fold_seconds,
+            "closing": budget.closing,
             "why": budget.why,
             "weights": backbone.info.weights.model_dump(mode="json"),
         }
     )
     return recipe, budget
+
+
+def _views_to_come(prepared: Prepared) -> int:
+    """Views that the trained model looks at after its fit: for its thresholds, its reference and its figures."""
+
+    def views(samples: Sequence[Sample]) -> int:
+        return sum(len(views_of(sample.width, sample.height, prepared.spec)) for sample in samples)
+
+    folds = prepared.folds is not None
+    judged = () if folds and not prepared.test else prepared.test or prepared.val
+    return (0 if folds else views(prepared.val)) + views(prepared.train[:LARGEST]) + views(judged)
 
 
 def _final(task: TorchTask, data: FitData, plan: FitPlan, folder: RunFolder, *, resume: bool, bar: bool) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 
 _STEPS = 3
@@ -33,16 +33,20 @@ class Budget:
     fold_seconds: float | None
     """Time after which a fold's epochs end in any case; None: never."""
     why: str
+    closing: float = 0.0
+    """Seconds kept free after the final fit: for its export, the figures and the report."""
 
 
-def measure(module: Any, loader: Any, device: torch.device) -> Speed:
-    """Time a few training steps and forward passes of a throwaway module.
+def measure(module: Any, loader: Any, val: Any, device: torch.device, *, clip_norm: float = 0.0) -> Speed:
+    """Time a few training steps, as the module's own optimiser takes them, and forward passes of a throwaway module.
 
-    The module is changed by it; build another one to train.
+    Forward passes are of batches of `val` where there is such a loader, as training may show crops of the images
+    that are looked at. The module is changed by it; build another one to train.
     """
     module.to(device).train()
     workers = int(getattr(loader, "num_workers", 0))
-    optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.0)
+    optimizer = module.configure_optimizers()["optimizer"]
+    trained = [p for p in module.parameters() if p.requires_grad]
     batches: list[list[torch.Tensor]] = []
     # Loader processes take their time to start, and their first batches come all at once.
     skipped = 2 * workers + 1 if workers else 0
@@ -59,14 +63,20 @@ def measure(module: Any, loader: Any, device: torch.device) -> Speed:
     # The last batch of an epoch may hold a few images only, and would be mistaken for a quick one.
     batches = [batch for batch in batches if len(batch[0]) == len(batches[0][0])]
 
+    whole = next(iter(val), None) if val is not None else None
+    looked_at = batches if whole is None else [[t.to(device) for t in whole]] * _STEPS
+
     def timed(train: bool) -> float:
         seconds = []
-        for batch in (batches[0], *batches):  # the first one warms up
+        shown = batches if train else looked_at
+        for batch in (shown[0], *shown):  # the first one warms up
             start = time.perf_counter()
             with torch.set_grad_enabled(train):
                 if train:
                     optimizer.zero_grad()
                     torch.autograd.backward(_quietly(module, batch))
+                    if clip_norm:
+                        torch.nn.utils.clip_grad_norm_(trained, clip_norm)
                     optimizer.step()
                 else:
                     module(batch[0])
@@ -74,9 +84,13 @@ def measure(module: Any, loader: Any, device: torch.device) -> Speed:
                 torch.cuda.synchronize()
             seconds.append(time.perf_counter() - start)
         # Processes load while the device computes.
-        return max(min(seconds[1:]), loading) if workers else min(seconds[1:]) + loading
+        return max(median(seconds[1:]), loading) if workers else median(seconds[1:]) + loading
 
-    return Speed(step=timed(True), forward=timed(False))
+    forward = timed(False)
+    if whole is not None:
+        # A short validation set makes a short batch.
+        forward *= len(batches[0][0]) / len(whole[0])
+    return Speed(step=timed(True), forward=forward)
 
 
 def _quietly(module: Any, batch: Any) -> torch.Tensor:
@@ -97,13 +111,15 @@ def plan_epochs(
     start: float,
     folds: int,
     fold_share: float,
-    fixed: float,
+    judging: float,
+    closing: float,
 ) -> Budget:
     """Epochs of the final fit and of each fold.
 
     `steps` are the steps of an epoch over all training images, `val_steps` the batches that
     the final fit is validated on after each one, `start` the seconds before the first step
-    (the probe) over all training images, `fixed` the seconds of all exports and evaluations.
+    (the probe) over all training images, `judging` the seconds in which the folds are exported
+    and judged, `closing` those after the final fit.
     A fold sees (folds - 1) / folds of the images and is validated on the rest; the final fit
     never gets less time than a fold, and no epochs where the folds have none. Where neither
     `max_epochs` nor `default_epochs` ask for one, all that is learned is learned before the first step.
@@ -114,10 +130,10 @@ def plan_epochs(
     smaller = (folds - 1) / folds if folds else 1.0
     if max_time is None or speed is None:
         fold = wanted if folds == 0 else max(1, round(wanted * min(1.0, fold_share * folds)))
-        return Budget(wanted, fold, None, f"{wanted} epochs, as the recipe says")
+        return Budget(wanted, fold, None, f"{wanted} epochs, as the recipe says", closing)
     epoch = steps * speed.step + val_steps * speed.forward
     fold_epoch = steps * (smaller * speed.step + speed.forward / folds) if folds else 0.0
-    spare = max(0.0, max_time * 0.95 - fixed - start * (1 + folds * smaller))
+    spare = max(0.0, max_time * 0.95 - judging - closing - start * (1 + folds * smaller))
     fold = 0
     if folds:
         share = min(fold_share * folds, folds / (folds + 1))
@@ -138,18 +154,5 @@ def plan_epochs(
         fold,
         fold * fold_epoch * _PATIENCE if folds else None,
         why,
+        closing,
     )
-
-
-class Deadline(pl.Callback):
-    """Stops a fit at the end of the step that passes `until` on the monotonic clock, and says so."""
-
-    def __init__(self, until: float, say: Any) -> None:
-        self.until = until
-        self.say = say
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Look at the clock."""
-        if time.monotonic() > self.until and not trainer.should_stop:
-            trainer.should_stop = True
-            self.say("the machine is slower than measured: this fit ends here to keep within trainer.max_time")

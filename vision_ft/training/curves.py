@@ -15,10 +15,11 @@ Row = dict[str, float | str]
 class KeepCurves(pl.Callback):
     """Appends each epoch's metrics to `file` and tells them; a resumed fit goes on in the same file."""
 
-    def __init__(self, file: Path, fit: str, say: Any) -> None:
+    def __init__(self, file: Path, fit: str, say: Any, monitors: Sequence[str] = ()) -> None:
         self.file = file
         self.fit = fit
         self.say = say
+        self.told = ("train/loss", "val/loss", *(f"val/{name}" for name in monitors))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch's row."""
@@ -30,8 +31,7 @@ class KeepCurves(pl.Callback):
         row |= {"lr/backbone": min(rates), "lr/head": max(rates)}
         rows = [r for r in read_curves(self.file) if int(float(r["epoch"])) <= trainer.current_epoch]
         write_curves(self.file, [*rows, row])
-        shown = ("train/loss", "val/loss", "val/balanced_accuracy", "val/macro_f1")
-        figures = ", ".join(f"{name} {row[name]:.3f}" for name in shown if name in row)
+        figures = ", ".join(f"{name} {row[name]:.3f}" for name in self.told if name in row)
         self.say(f"{self.fit}: epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {figures}")
 
 

@@ -25,9 +25,9 @@ from vision_ft.errors import MissingExtraError, RecipeError, TrainingError
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.tasks.sampling import derive_seed
-from vision_ft.training.budget import Deadline
 from vision_ft.training.curves import KeepCurves, read_curves, write_curves
 from vision_ft.training.devices import choose_precision, training_device
+from vision_ft.training.pace import Deadline, Pace
 
 _START, _BEST, _LAST = "start.ckpt", "best.ckpt", "last.ckpt"
 
@@ -52,6 +52,8 @@ class FitPlan:
     """The same as a time of the monotonic clock, whatever came before the first step."""
     choose: bool = True
     """Whether the validation images choose the checkpoint (and stop early); else the last epoch's weights are kept."""
+    most: int | None = None
+    """Epochs that it may grow to where they turn out quicker than planned; None: it does not grow."""
 
 
 def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: bool, say: Any, bar: bool) -> Any:
@@ -80,7 +82,9 @@ def fit(task: TorchTask, data: FitData, plan: FitPlan, folder: Path, *, resume: 
         return module.cpu().eval()
     if recipe.trainer.compile:
         module.network = torch.compile(module.network)
-    trainer = _trainer(recipe, plan, folder, steps=steps, say=say, bar=bar, chooses=plan.choose and val is not None)
+    curves = KeepCurves(folder / "metrics.csv", plan.name, say, task.monitors)
+    chooses = plan.choose and val is not None
+    trainer = _trainer(recipe, plan, folder, curves, steps=steps, say=say, bar=bar, chooses=chooses)
     # Lightning leaves modes as they are, and the probe and the judging have put all into evaluation.
     module.train()
     with interruptible(folder), warnings.catch_warnings():
@@ -260,10 +264,10 @@ def _load(module: Any, checkpoint: Path) -> None:
 
 
 def _trainer(
-    recipe: Recipe, plan: FitPlan, folder: Path, *, steps: int, say: Any, bar: bool, chooses: bool
+    recipe: Recipe, plan: FitPlan, folder: Path, curves: KeepCurves, *, steps: int, say: Any, bar: bool, chooses: bool
 ) -> pl.Trainer:
     section = recipe.trainer
-    callbacks: list[pl.Callback] = [KeepCurves(folder / "metrics.csv", plan.name, say)]
+    callbacks: list[pl.Callback] = [curves]
     monitor = f"val/{section.monitor}"
     callbacks.append(
         ModelCheckpoint(
@@ -284,7 +288,8 @@ def _trainer(
         callbacks.append(EarlyStopping(monitor, patience=section.patience, mode=mode))
     ends = [plan.until, None if plan.seconds is None else time.monotonic() + plan.seconds]
     if any(end is not None for end in ends):
-        callbacks.append(Deadline(min(end for end in ends if end is not None), say))
+        end = min(end for end in ends if end is not None)
+        callbacks += [Pace(end, max(plan.epochs, plan.most or 0), say), Deadline(end, say)]
     if bar:
         from lightning.pytorch.callbacks import RichProgressBar
 

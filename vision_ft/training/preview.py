@@ -1,4 +1,4 @@
-"""A picture of what training sees: originals beside augmented ones."""
+"""A picture of what training sees: labelled originals beside what is made of them."""
 
 from __future__ import annotations
 
@@ -17,32 +17,41 @@ from vision_ft.data.drawing import draw_truth
 from vision_ft.data.index import Sample
 from vision_ft.errors import UsageError
 from vision_ft.recipe.model import Recipe
-from vision_ft.tasks.augmentation import augment, build_augmentation
-from vision_ft.tasks.images import PlacedImages
-from vision_ft.tasks.registry import task_judge
+from vision_ft.tasks.contract import FitData
+from vision_ft.tasks.registry import task_judge, torch_task
 from vision_ft.tasks.sampling import derive_seed
 from vision_ft.training.prepare import input_spec, read_images
 
-_GAP, _CAPTION, _LONGEST, _LABELLED = 6, 22, 256, 320
+_GAP, _CAPTION, _SIDE = 6, 22, 288
+_POOL = 64
+"""Images that others can be put together with."""
 
 
 def write_preview(recipe: Recipe, file: Path, *, rows: int, columns: int) -> None:
-    """Write a PNG: on each row an image as it is placed, then `columns` augmented views of it.
+    """Write a PNG: on each row a labelled original, then `columns` pictures that training makes of it.
 
-    Of a task that says where something is, all of them are originals with their labels drawn.
-    The images are of each class in turn. Raises `UsageError` where the picture cannot be
-    written.
+    The images are of each class in turn. Of an image that nothing is learned from there is the
+    original alone. Raises `UsageError` where the picture cannot be written.
     """
     if rows < 1 or columns < 1:
         raise UsageError("The preview", expected="at least one row and one column", got=f"{rows} by {columns}")
+    task, judge = torch_task(recipe.task.name), task_judge(recipe.task.name)
     index = read_images(recipe)
-    if task_judge(recipe.task.name).image_level:
-        picture = _augmented(recipe, _in_turn(recipe, list(index.samples()))[:rows], columns)
-    else:
+    learned = judge.labels(index)
+    if not judge.image_level:
         index = with_background(index)
-        chosen = _in_turn(recipe, list(index.samples()))[: rows * (columns + 1)]
-        picture = _labelled(chosen, index.classes, columns + 1)
-    if not cv2.imwrite(str(file), picture[:, :, ::-1]):
+    originals = _in_turn(recipe, list(index.samples()))
+    by_digest = {sample.digest: sample for sample in learned.samples()}
+    pool = tuple(by_digest[one.digest] for one in originals[: max(rows, _POOL)] if one.digest in by_digest)
+    data = FitData(recipe, learned.classes, input_spec(recipe), pool, (), 0)
+    bands = []
+    for original in originals[:rows]:
+        seeds = [derive_seed(recipe.seed, original.digest, column) for column in range(columns)]
+        sample = by_digest.get(original.digest)
+        made = [] if sample is None else task.preview(data, sample, seeds)
+        caption = ", ".join(original.targets) + ("" if made else " (nothing is learned from it)")
+        bands.append(_band([_labelled(original, index.classes), *made], columns + 1, caption))
+    if not cv2.imwrite(str(file), np.concatenate(bands)[:, :, ::-1]):
         raise UsageError(f"{file} cannot be written", expected="a name that ends in .png, in a folder that exists")
 
 
@@ -55,51 +64,25 @@ def _in_turn(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
     return [samples[number] for number in order]
 
 
-def _augmented(recipe: Recipe, chosen: Sequence[Sample], columns: int) -> NDArray[np.uint8]:
-    images = PlacedImages(chosen, input_spec(recipe), cache_mb=0)
-    square = recipe.input.height == recipe.input.width
-    pipeline = build_augmentation(recipe.augment, square=square)
-    bands = []
-    for row, sample in enumerate(chosen):
-        original = images[row]
-        views = [augment(pipeline, original, derive_seed(recipe.seed, row, c)) for c in range(columns)]
-        bands.append(_band([original, *views], ", ".join(sample.targets)))
-    return np.concatenate(bands)
+def _labelled(sample: Sample, classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
+    """The original at the size that it is shown at, with its labels drawn where it has any."""
+    small = _fitting(decode(sample.path.read_bytes()))
+    return small if sample.objects is None and sample.mask is None else draw_truth(small, sample, classes)
 
 
-def _labelled(chosen: Sequence[Sample], classes: Sequence[ClassInfo], columns: int) -> NDArray[np.uint8]:
-    side = _LABELLED + _GAP
-    rows = -(-len(chosen) // columns)
-    picture = np.full((rows * (side + _CAPTION), min(columns, len(chosen)) * side + _GAP, 3), 255, np.uint8)
-    for number, sample in enumerate(chosen):
-        image = decode(sample.path.read_bytes())
-        scale = _LABELLED / max(image.shape[:2])
-        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
-        if sample.objects is not None or sample.mask is not None:
-            small = draw_truth(small, sample, classes)
-        top, left = (number // columns) * (side + _CAPTION), (number % columns) * side + _GAP
-        _caption(picture[top : top + _CAPTION, left : left + _LABELLED], ", ".join(sample.targets))
-        picture[top + _CAPTION : top + _CAPTION + size[1], left : left + size[0]] = small
-    return picture
+def _fitting(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    scale = _SIDE / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
 
 
-def _caption(strip: NDArray[np.uint8], text: str) -> None:
-    """Write into a strip of the picture, which cuts what is too long."""
-    drawn = np.ascontiguousarray(strip)
-    cv2.putText(drawn, text, (0, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
-    strip[:] = drawn
-
-
-def _band(images: list[NDArray[np.uint8]], caption: str) -> NDArray[np.uint8]:
-    height, width = images[0].shape[:2]
-    scale = min(1.0, _LONGEST / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]
-    band = np.full((size[1] + _CAPTION + _GAP, (size[0] + _GAP) * len(small) + _GAP, 3), 255, np.uint8)
+def _band(images: list[NDArray[np.uint8]], columns: int, caption: str) -> NDArray[np.uint8]:
+    small = [_fitting(image) for image in images]
+    high = max(image.shape[0] for image in small)
+    band = np.full((high + _CAPTION + _GAP, (_SIDE + _GAP) * columns + _GAP, 3), 255, np.uint8)
     cv2.putText(band, caption, (_GAP, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
     for number, image in enumerate(small):
-        left = _GAP + number * (size[0] + _GAP)
-        band[_CAPTION : _CAPTION + size[1], left : left + size[0]] = image
+        left = _GAP + number * (_SIDE + _GAP)
+        band[_CAPTION : _CAPTION + image.shape[0], left : left + image.shape[1]] = image
     return band

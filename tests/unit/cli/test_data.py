@@ -124,19 +124,26 @@ def test_preview_writes_a_picture(run: Run, parts: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow  # it imports torch, lightning and albumentations
-def test_preview_of_objects_draws_them(run: Run, tmp_path: Path) -> None:
-    write_tiny_parts(tmp_path / "parts", {"good": 1, "scratch": 2}, shots=1)
-    flags = ("data", "preview", "--task.name", "detect", "--data.root", "parts", "--objective.good", "good")
-    answer = run(*flags, "--rows", "2", "--columns", "1", "--out", "seen.png")
+@pytest.mark.parametrize("task", ["detect", "segment", "anomaly"])
+def test_preview_of_objects_draws_them(run: Run, tmp_path: Path, task: str) -> None:
+    write_tiny_parts(tmp_path / "parts", {"good": 2, "scratch": 2}, shots=1, size=(64, 64))
+    flags = ("data", "preview", "--task.name", task, "--data.root", "parts", "--objective.good", "good")
+    size = ("--input.height", "64", "--input.width", "64", "--augment", "none")
+    answer = run(*flags, *size, "--rows", "2", "--columns", "2", "--out", "seen.png")
     assert (answer.code, answer.err) == (0, "")
     picture = cv2.imread(str(tmp_path / "seen.png"))
     assert picture is not None
-    # Three pictures on two rows, and the class's colour in the two that show a scratch.
+    # A good part and a scratched one, each as an original and as training shows it: there twice.
     height, width = picture.shape[:2]
+    rows, thirds = (slice(0, height // 2), slice(height // 2, None)), [slice(n * width // 3, (n + 1) * width // 3)
+                                                                       for n in range(3)]  # fmt: skip
     coloured = (picture[:, :, ::-1] == np.array(colour_of(0), np.uint8)).all(axis=2)
-    quarters = [coloured[rows, columns].any() for rows in (slice(0, height // 2), slice(height // 2, None))
-                for columns in (slice(0, width // 2), slice(width // 2, None))]  # fmt: skip
-    assert sum(quarters) == 2
+    assert not coloured[rows[0]].any()
+    # Anomalies have no classes to be drawn in training, which shows it no defective part.
+    shown = [True, True, True] if task != "anomaly" else [True, False, False]
+    assert [bool(coloured[rows[1], third].any()) for third in thirds] == shown
+    blank = [bool((picture[rows[1], third] == 255).all(axis=2).mean() > 0.99) for third in thirds]
+    assert blank == ([False, False, False] if task != "anomaly" else [False, True, True])
 
 
 def test_inspect_counts_objects(run: Run, tmp_path: Path) -> None:

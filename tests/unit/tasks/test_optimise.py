@@ -33,7 +33,7 @@ def test_the_head_starts_first_and_all_end_low() -> None:
     optimizer = torch.optim.SGD(
         [{"params": [back], "lr": 0.5, "part": "backbone"}, {"params": [head], "lr": 1.0, "part": "head"}]
     )
-    scheduler = schedule(optimizer, section, 100)
+    scheduler = schedule(optimizer, section, lambda: 100)
     seen = []
     for _ in range(100):
         seen.append([group["lr"] for group in optimizer.param_groups])

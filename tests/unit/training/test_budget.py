@@ -13,14 +13,15 @@ from vision_ft.training.budget import Speed, measure, plan_epochs
 def test_without_a_time_the_recipe_decides() -> None:
     given_ = plan_epochs(
         None, max_time=None, max_epochs=20, default_epochs=12, steps=5, val_steps=0, start=2.0,
-        folds=3, fold_share=0.15, fixed=25.0,
+        folds=3, fold_share=0.15, judging=0.0, closing=25.0,
     )  # fmt: skip
     assert (given_.final, given_.fold) == (20, 9)
     default = plan_epochs(
         None, max_time=None, max_epochs=None, default_epochs=12, steps=5, val_steps=2, start=2.0,
-        folds=0, fold_share=1.0, fixed=25.0,
+        folds=0, fold_share=1.0, judging=0.0, closing=25.0,
     )  # fmt: skip
     assert default.final == 12
+    assert default.closing == 25.0
     assert default.why == "12 epochs, as the recipe says"
 
 
@@ -29,7 +30,7 @@ def test_a_time_is_shared_by_hand() -> None:
     budget = plan_epochs(
         Speed(step=1.0, forward=0.5),
         max_time=100.0, max_epochs=50, default_epochs=12, steps=10, val_steps=2, start=10.0,
-        folds=0, fold_share=0.15, fixed=10.0,
+        folds=0, fold_share=0.15, judging=0.0, closing=10.0,
     )  # fmt: skip
     assert budget.final == 6
     assert budget.why == "100 s allow 6 of 50 epochs at 11.0 s"
@@ -39,7 +40,7 @@ def test_folds_are_not_starved_while_the_final_fit_has_epochs() -> None:
     budget = plan_epochs(
         Speed(step=1.6, forward=0.4),
         max_time=290.0, max_epochs=None, default_epochs=12, steps=20, val_steps=0, start=0.0,
-        folds=3, fold_share=0.15, fixed=72.0,
+        folds=3, fold_share=0.15, judging=0.0, closing=72.0,
     )  # fmt: skip
     assert budget.fold >= 1
     assert budget.final >= 1
@@ -55,7 +56,8 @@ def test_folds_are_not_starved_while_the_final_fit_has_epochs() -> None:
     start=st.floats(0.0, 600.0),
     folds=st.sampled_from([0, 2, 3, 5, 20]),
     fold_share=st.floats(0.01, 1.0),
-    fixed=st.floats(0.0, 240.0),
+    judging=st.floats(0.0, 120.0),
+    closing=st.floats(0.0, 120.0),
 )
 def test_no_plan_exceeds_its_time(
     step: float,
@@ -67,12 +69,13 @@ def test_no_plan_exceeds_its_time(
     start: float,
     folds: int,
     fold_share: float,
-    fixed: float,
+    judging: float,
+    closing: float,
 ) -> None:
     budget = plan_epochs(
         Speed(step, forward),
         max_time=max_time, max_epochs=max_epochs, default_epochs=12, steps=steps, val_steps=val_steps,
-        start=start, folds=folds, fold_share=fold_share, fixed=fixed,
+        start=start, folds=folds, fold_share=fold_share, judging=judging, closing=closing,
     )  # fmt: skip
     wanted = max_epochs or 12
     assert 0 <= budget.final <= wanted
@@ -80,7 +83,7 @@ def test_no_plan_exceeds_its_time(
     smaller = (folds - 1) / folds if folds else 1.0
     epoch = steps * step + val_steps * forward
     fold_epoch = steps * (smaller * step + forward / folds) if folds else 0.0
-    needed = fixed + start * (1 + folds * smaller) + epoch * budget.final + folds * fold_epoch * budget.fold
+    needed = judging + closing + start * (1 + folds * smaller) + epoch * budget.final + folds * fold_epoch * budget.fold
     if folds and not budget.fold:
         # Nobody would know what epochs of the final fit are worth.
         assert budget.final == 0
@@ -111,11 +114,37 @@ def test_a_small_last_batch_is_not_taken_for_speed() -> None:
         def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
             return self.forward(batch[0]).square().mean()
 
+        def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+            return {"optimizer": torch.optim.AdamW(self.parameters(), lr=0.1)}
+
     module = Module()
-    before = module.layer.weight.detach().clone()
     loader = [(torch.ones(n, 4), torch.zeros(n)) for n in (8, 8, 1)]
-    speed = measure(module, loader, torch.device("cpu"))
+    speed = measure(module, loader, None, torch.device("cpu"), clip_norm=1.0)
     assert set(module.sizes) == {8}
     assert speed.step > 0
     assert speed.forward > 0
-    assert torch.equal(module.layer.weight, before)
+
+
+def test_what_is_looked_at_whole_is_timed_whole() -> None:
+    class Module(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 1)
+            self.seen: list[tuple[int, bool]] = []
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.seen.append((len(images), torch.is_grad_enabled()))
+            out: torch.Tensor = self.layer(images)
+            return out
+
+        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
+            return self.forward(batch[0]).square().mean()
+
+        def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+            return {"optimizer": torch.optim.AdamW(self.parameters(), lr=0.1)}
+
+    module = Module()
+    shown = [(torch.ones(8, 4), torch.zeros(8))] * 3
+    speed = measure(module, shown, [(torch.ones(2, 4), torch.zeros(2))], torch.device("cpu"))
+    assert set(module.seen) == {(8, True), (2, False)}
+    assert speed.forward > 0

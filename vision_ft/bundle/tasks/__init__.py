@@ -61,6 +61,9 @@ class BundleTask(Protocol):
     ANSWER: type[BaseModel]
     """What `to_json` of its results is made of, typed; with an example in its schema."""
 
+    SHOWS: str
+    """What an answer drawn on its image shows."""
+
     TOLERANCE: float
     """Largest `difference` at which an export counts as faithful."""
     COMPARED: tuple[str, ...]

@@ -29,6 +29,7 @@ from vision_ft.bundle.tasks import Context
 TOLERANCE = 1e-3
 """Of the bad score: distances to the memory are small differences of large numbers."""
 COMPARED = ("embeddings", "raw_scores", "map")
+SHOWS = "map of what is unusual"
 LEAST_VERDICTS = 2
 _COLD = 0.5
 """Share of the threshold up to which a heatmap shows nothing."""

@@ -23,6 +23,7 @@ from vision_ft.bundle.results import Prediction, probabilities_apart
 from vision_ft.bundle.tasks import Context
 
 TOLERANCE = 1e-4
+SHOWS = "exact class-activation map"
 LEAST_VERDICTS = 2
 COMPARED = ("probabilities", "embeddings", "heatmap")
 

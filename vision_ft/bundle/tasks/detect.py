@@ -25,6 +25,7 @@ from vision_ft.bundle.results import Found, Prediction
 from vision_ft.bundle.tasks import Context
 
 TOLERANCE = 1e-3
+SHOWS = "boxes around the objects"
 LEAST_VERDICTS = 1
 COMPARED = ("embeddings",)
 SHOWN_FROM = 0.5

@@ -27,6 +27,7 @@ from vision_ft.bundle.tasks import Context
 TOLERANCE = 1e-3
 """Of a probability, or of the pixels: rounding turns a pixel where two classes are as good as equal, and no more."""
 COMPARED = ("embeddings", "scores")
+SHOWS = "outlines of the defects"
 LEAST_VERDICTS = 1
 
 

@@ -27,7 +27,7 @@ from vision_ft.tasks.anomaly.network import AnomalyNetwork
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.embeddings import embed_samples
 from vision_ft.tasks.images import PlacedImages, PlacedStore
-from vision_ft.tasks.loading import loader
+from vision_ft.tasks.loading import drawn_items, loader
 from vision_ft.tasks.sampling import Draw, derive_seed
 
 
@@ -53,6 +53,8 @@ class AnomalyTask:
 
     monitors: tuple[str, ...] = ()
 
+    start_option = ""
+
     def __init__(self) -> None:
         self._images = PlacedStore()
         self._features = FeatureCache()
@@ -69,6 +71,14 @@ class AnomalyTask:
         images.load()
         ordered: list[Draw] = [(row, 0) for row in range(len(images))]
         return loader(GoodImages(images), ordered, data), None
+
+    def preview(self, data: FitData, sample: Sample, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """The image as it is: nothing is varied, but mirrored images are learned too where the recipe says so."""
+        shown = self.loaders(data)[0]
+        samples = _images(shown).samples
+        if sample not in samples:
+            return []
+        return [item[0] for item in drawn_items(shown, samples.index(sample), seeds)]
 
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> AnomalyModule:
         """The module with its whole backbone frozen; it knows nothing of good parts yet."""

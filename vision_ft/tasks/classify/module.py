@@ -107,4 +107,6 @@ class ClassifyModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with layer-wise rates; warm-up and cosine by step."""
-        return configured(self.network.backbone, self.network.classifier.parameters(), self.recipe.trainer, self.steps)
+        return configured(
+            self.network.backbone, self.network.classifier.parameters(), self.recipe.trainer, lambda: self.steps
+        )

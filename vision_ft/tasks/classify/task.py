@@ -33,7 +33,7 @@ from vision_ft.tasks.classify.probe import (
 )
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.images import PlacedImages, PlacedStore
-from vision_ft.tasks.loading import loader, prepare_backbone
+from vision_ft.tasks.loading import drawn_items, loader, prepare_backbone
 from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed, sample_weights
 
 
@@ -45,6 +45,8 @@ class ClassifyTask:
     trains_on_tiles = False
 
     monitors = ("accuracy", "balanced_accuracy", "macro_f1")
+
+    start_option = "task.probe true"
 
     def __init__(self) -> None:
         self._cache = FeatureCache()
@@ -72,6 +74,10 @@ class ClassifyTask:
         images = PlacedImages(samples, data.spec, cache_mb=data.recipe.data.cache_mb, store=self._images)
         images.load()
         return images
+
+    def preview(self, data: FitData, sample: Sample, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """The image as training shows it."""
+        return [item[0] for item in drawn_items(self.loaders(data)[0], data.train.index(sample), seeds)]
 
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> ClassifyModule:
         """The module to be trained for `steps` steps, its backbone frozen as the recipe says."""

@@ -104,7 +104,9 @@ class DetectModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with layer-wise rates; warm-up and cosine by step."""
-        return configured(self.network.backbone, self.network.head_parameters(), self.recipe.trainer, self.steps)
+        return configured(
+            self.network.backbone, self.network.head_parameters(), self.recipe.trainer, lambda: self.steps
+        )
 
     def _loss(self, dense: Dense, batch: Batch) -> tuple[Tensor, Tensor]:
         options = self.recipe.options(DetectOptions)

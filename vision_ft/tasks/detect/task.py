@@ -16,6 +16,7 @@ from vision_ft.backbones.contract import Backbone
 from vision_ft.bundle.classes import ClassInfo, object_classes
 from vision_ft.bundle.manifest import Calibration
 from vision_ft.bundle.tasks.detect import DetectOptions
+from vision_ft.data.drawing import draw_boxes
 from vision_ft.data.index import Sample
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.augmentation import build_augmentation
@@ -23,12 +24,13 @@ from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.detect.dataset import DetectDataset, Variation
 from vision_ft.tasks.detect.decode import decode_dense
 from vision_ft.tasks.detect.graph import DetectGraph
+from vision_ft.tasks.detect.labels import NONE
 from vision_ft.tasks.detect.module import DetectModule
 from vision_ft.tasks.detect.network import Detector
 from vision_ft.tasks.detect.suppression import append_suppression
 from vision_ft.tasks.embeddings import embed_samples
 from vision_ft.tasks.images import PlacedImages, PlacedStore
-from vision_ft.tasks.loading import loader, prepare_backbone
+from vision_ft.tasks.loading import drawn_items, loader, prepare_backbone
 from vision_ft.tasks.sampling import EpochSampler, derive_seed, sample_weights
 
 
@@ -40,6 +42,8 @@ class DetectTask:
     trains_on_tiles = True
 
     monitors = ("map_50", "map_75")
+
+    start_option = ""
 
     def __init__(self) -> None:
         self._images = PlacedStore()
@@ -66,6 +70,14 @@ class DetectTask:
             return shown, None
         val = DetectDataset(self._placed(data.val, data), data.classes, None)
         return shown, loader(val, [(row, 0) for row in range(len(val))], data)
+
+    def preview(self, data: FitData, sample: Sample, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """The image as training shows it, with its boxes."""
+        items = drawn_items(self.loaders(data)[0], data.train.index(sample), seeds)
+        return [
+            draw_boxes(image, boxes[labels != NONE], labels[labels != NONE], data.classes)
+            for image, boxes, labels in items
+        ]
 
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> DetectModule:
         """The module to be trained for `steps` steps, its backbone frozen as the recipe says."""

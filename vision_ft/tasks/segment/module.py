@@ -80,7 +80,9 @@ class SegmentModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with layer-wise rates; warm-up and cosine by step."""
-        return configured(self.network.backbone, self.network.head_parameters(), self.recipe.trainer, self.steps)
+        return configured(
+            self.network.backbone, self.network.head_parameters(), self.recipe.trainer, lambda: self.steps
+        )
 
     def _loss(self, looked: Looked, mask: Tensor) -> dict[str, Tensor]:
         options = self.options

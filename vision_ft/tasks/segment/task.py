@@ -16,6 +16,7 @@ from vision_ft.backbones.contract import Backbone
 from vision_ft.bundle.classes import ClassInfo, object_classes
 from vision_ft.bundle.manifest import Calibration
 from vision_ft.bundle.tasks.segment import SegmentOptions
+from vision_ft.data.drawing import draw_class_mask
 from vision_ft.data.index import Sample
 from vision_ft.errors import BackboneError, RecipeError
 from vision_ft.recipe.model import Recipe
@@ -23,7 +24,7 @@ from vision_ft.tasks.augmentation import build_augmentation
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.embeddings import embed_samples
 from vision_ft.tasks.images import PlacedImages
-from vision_ft.tasks.loading import loader, prepare_backbone
+from vision_ft.tasks.loading import drawn_items, loader, prepare_backbone
 from vision_ft.tasks.sampling import Draw, EpochSampler, derive_seed
 from vision_ft.tasks.segment.dataset import CropDataset, Variation, ViewDataset, crop_weights
 from vision_ft.tasks.segment.graph import LARGEST_LOGIT, OUTPUTS, SegmentGraph
@@ -45,6 +46,8 @@ class SegmentTask:
     trains_on_tiles = True
 
     monitors = ("mean_iou", "mean_dice")
+
+    start_option = ""
 
     def __init__(self) -> None:
         self._train, self._val = PictureStore(), PictureStore()
@@ -75,6 +78,11 @@ class SegmentTask:
         whole = self._val.load(data.val, data.classes, data.spec, zoom=_WHOLE, cache_mb=0)
         val = ViewDataset(whole, cache_mb=max(1, room // 4))
         return shown, loader(val, [(number, 0) for number in range(len(val))], data)
+
+    def preview(self, data: FitData, sample: Sample, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """Crops as training shows them, with outlines."""
+        items = drawn_items(self.loaders(data)[0], data.train.index(sample), seeds)
+        return [draw_class_mask(image, mask, data.classes) for image, mask in items]
 
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> SegmentModule:
         """The module to be trained for `steps` steps, its backbone frozen as the recipe says.
