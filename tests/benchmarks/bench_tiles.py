@@ -8,8 +8,8 @@ all over it, and answered in a fresh process, which does not import torch. Print
 image, the tiles, the seconds of the answer, and the peak of resident memory above what was
 resident after decoding, once for the answer itself and once for its JSON, where masks are
 written down over the whole image. Where the tile batch alone bounds it, it hardly grows with the
-side. Segmentation also holds the rectangle around all that it has found; the first two defects
-of a part lie in opposite corners, so that this shows at its largest.
+side. The first two defects of a part lie in opposite corners: what is kept of them must not grow
+with the distance between them.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from serving.settings import Settings
 from tests.support.one_thread import one_thread
 from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.bundle.predictor import Predictor, load
+from vision_ft.bundle.tasks import answer_model
 from vision_ft.data.index import Index
 from vision_ft.recipe import load_recipe
 from vision_ft.tasks.registry import TASKS, torch_task
@@ -181,6 +182,7 @@ def test_the_service_answers_like_the_predictor(finished: Finished) -> None:
             assert body["probability"] == pytest.approx(expected.probability, abs=1e-6)
             for name, value in expected.result.to_json().items():
                 assert_alike(body[name], value)
+            answer_model(finished.task).model_validate({name: body[name] for name in expected.result.to_json()})
 
 
 def assert_alike(got: Any, want: Any) -> None:

@@ -38,8 +38,6 @@ class Defect:
 
     def to_json(self, width: int, height: int) -> dict[str, Any]:
         """Plain JSON; the mask in COCO's compressed run lengths over the whole image."""
-        whole = np.zeros((height, width), np.uint8)
-        self.region.paint(whole, 1)
         length = self.region.length()
         found = {
             "label": self.target,
@@ -51,7 +49,9 @@ class Defect:
         }
         if self.mm_per_pixel is not None:
             found |= {"area_mm2": self.area_mm2, "length_mm": round(length * self.mm_per_pixel, 4)}
-        return {**found, "mask": {"size": [height, width], "counts": encode(whole)}}
+        region = self.region
+        counts = encode(region.mask, left=region.left, top=region.top, size=(height, width))
+        return {**found, "mask": {"size": [height, width], "counts": counts}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ the image's own pixels: what is kept grows with what is found, not with the numb
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -81,20 +82,9 @@ class LabelViews:
         """Scores over the image: as the graph gave them for a single view, else coarse; None before any view."""
         return self._heat
 
-    def merged(self) -> Patch | None:
-        """The rectangle around all that was found; None where nothing was."""
-        if not self._patches:
-            return None
-        left, top = min(one.left for one in self._patches), min(one.top for one in self._patches)
-        right = max(one.left + one.labels.shape[1] for one in self._patches)
-        bottom = max(one.top + one.labels.shape[0] for one in self._patches)
-        labels = np.zeros((bottom - top, right - left), np.uint8)
-        foreground = np.zeros_like(labels)
-        for one in self._patches:
-            height, width = one.labels.shape
-            at = (slice(one.top - top, one.top - top + height), slice(one.left - left, one.left - left + width))
-            labels[at], foreground[at] = one.labels, one.foreground
-        return Patch(left, top, labels, foreground)
+    def merged(self) -> list[Patch]:
+        """What was found, in rectangles that do not touch: what hangs together lies in one, across all views."""
+        return [_joined(group) for group in _touching(self._patches)]
 
     def _own(self, geometry: Geometry) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of the pixels whose nearest view this is: up to halfway to its neighbours."""
@@ -147,6 +137,52 @@ def _alone(geometry: Geometry) -> Geometry:
     """The same view of an image that is no larger than what the view looks at."""
     _, _, width, height = geometry.crop
     return replace(geometry, width=width, height=height, crop=(0, 0, width, height))
+
+
+def _touching(patches: Sequence[Patch]) -> list[list[Patch]]:
+    """Patches in groups, so that no rectangle around a group touches another one, corners included."""
+    groups: list[tuple[tuple[int, int, int, int], list[Patch]]] = []
+    for patch in patches:
+        box, members = _rectangle([patch]), [patch]
+        # A rectangle that has grown may touch others that it did not touch before.
+        while True:
+            near = [one for one in groups if _meet(box, one[0])]
+            if not near:
+                break
+            groups = [one for one in groups if not _meet(box, one[0])]
+            members = [member for _, several in near for member in several] + members
+            box = _rectangle(members)
+        groups.append((box, members))
+    return [members for _, members in groups]
+
+
+def _joined(patches: Sequence[Patch]) -> Patch:
+    """The rectangle around patches that do not overlap."""
+    if len(patches) == 1:
+        return patches[0]
+    left, top, right, bottom = _rectangle(patches)
+    labels = np.zeros((bottom - top, right - left), np.uint8)
+    foreground = np.zeros_like(labels)
+    for one in patches:
+        height, width = one.labels.shape
+        at = (slice(one.top - top, one.top - top + height), slice(one.left - left, one.left - left + width))
+        labels[at], foreground[at] = one.labels, one.foreground
+    return Patch(left, top, labels, foreground)
+
+
+def _rectangle(patches: Sequence[Patch]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom around patches."""
+    return (
+        min(one.left for one in patches),
+        min(one.top for one in patches),
+        max(one.left + one.labels.shape[1] for one in patches),
+        max(one.top + one.labels.shape[0] for one in patches),
+    )
+
+
+def _meet(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    """Whether two rectangles overlap or touch."""
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def _share(start: int, length: int, starts: list[int]) -> tuple[int, int]:

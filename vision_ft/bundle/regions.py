@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -38,8 +38,11 @@ class Region:
 
     def length(self) -> float:
         """Longest extent in pixels: the long side of the smallest rectangle, turned as needed, that holds it."""
-        rows, columns = np.nonzero(self.mask)
-        corners = [np.stack([columns + dx, rows + dy], axis=1) for dx in (0, 1) for dy in (0, 1)]
+        # The outermost pixels of each row are enough, and few.
+        rows = np.flatnonzero(self.mask.any(axis=1))
+        first = self.mask.argmax(axis=1)[rows]
+        last = self.mask.shape[1] - self.mask[:, ::-1].argmax(axis=1)[rows]
+        corners = [np.stack([columns, rows + dy], axis=1) for columns in (first, last) for dy in (0, 1)]
         (_, _), sides, _ = cv2.minAreaRect(np.concatenate(corners).astype(np.float32))
         return float(max(sides))
 
@@ -49,13 +52,18 @@ class Region:
         canvas[top:bottom, left:right][self.mask] = value
 
 
-def connected_regions(patch: Patch, *, min_area: int, one_class: bool) -> tuple[Region, ...]:
-    """The regions of a patch with at least `min_area` pixels, highest score first.
+def connected_regions(patches: Iterable[Patch], *, min_area: int, one_class: bool) -> tuple[Region, ...]:
+    """The regions of patches with at least `min_area` pixels, highest score first.
 
-    With `one_class`, all that hangs together is one region of the class that most of its
-    pixels have; else regions of different classes may touch.
+    No region reaches from one patch into another. With `one_class`, all that hangs together is
+    one region of the class that most of its pixels have; else regions of different classes may
+    touch.
     """
-    found = []
+    found = [one for patch in patches for one in _regions_of(patch, min_area, one_class)]
+    return tuple(sorted(found, key=lambda one: (-one.score, one.top, one.left)))
+
+
+def _regions_of(patch: Patch, min_area: int, one_class: bool) -> Iterator[Region]:
     labels = np.unique(patch.labels[patch.labels > 0])
     layers = [patch.labels > 0] if one_class else [patch.labels == label for label in labels]
     for layer in layers:
@@ -64,8 +72,7 @@ def connected_regions(patch: Patch, *, min_area: int, one_class: bool) -> tuple[
                 continue
             label = int(np.bincount(patch.labels[box][mask]).argmax())
             score = float(patch.foreground[box][mask].mean()) / 255.0
-            found.append(Region(label, patch.left + box[1].start, patch.top + box[0].start, mask, score))
-    return tuple(sorted(found, key=lambda one: (-one.score, one.top, one.left)))
+            yield Region(label, patch.left + box[1].start, patch.top + box[0].start, mask, score)
 
 
 def _components(layer: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:

@@ -18,17 +18,29 @@ _LONGEST = 7
 """Groups of five bits that the largest length of any image here needs."""
 
 
-def encode(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> str:
+def encode(
+    mask: NDArray[np.uint8] | NDArray[np.bool_], *, left: int = 0, top: int = 0, size: tuple[int, int] | None = None
+) -> str:
     """Compressed run lengths of a mask [H, W]; what is not zero is the object.
 
-    Raises ValueError for an array that is not of two dimensions.
+    The mask may be a part of a larger one of `size` (height, width), its first pixel at `left`
+    and `top`: the rest is zeros, and is never made. Raises ValueError for an array that is not
+    of two dimensions, and for one that does not lie in `size`.
     """
     if mask.ndim != 2:
         raise ValueError(f"a mask has two dimensions, and this has {mask.ndim}")
-    flat = np.asarray(mask != 0, np.int8).ravel(order="F")
-    turns = np.flatnonzero(np.diff(flat, prepend=np.int8(0), append=np.int8(-1)))
-    counts = np.diff(turns, prepend=0).tolist() if flat.size else []
-    return _compress(counts)
+    height, width = mask.shape if size is None else size
+    if left < 0 or top < 0 or top + mask.shape[0] > height or left + mask.shape[1] > width:
+        raise ValueError(f"a mask of {mask.shape} at {left}, {top} does not lie in {height} x {width}")
+    padded = np.zeros((mask.shape[1], mask.shape[0] + 2), np.int8)
+    padded[:, 1:-1] = (mask != 0).T
+    turns = np.diff(padded, axis=1)
+    starts, ends = (np.argwhere(turns == one) @ np.array([height, 1]) + left * height + top for one in (1, -1))
+    # A run that reaches the last row goes on in the first one of the next column.
+    apart = starts[1:] != ends[:-1]
+    edges = np.stack([starts[np.r_[True, apart][: len(starts)]], ends[np.r_[apart, True][: len(ends)]]], axis=1).ravel()
+    counts = np.diff(edges, prepend=0, append=height * width).tolist()
+    return _compress(counts if counts[-1] or len(counts) == 1 else counts[:-1]) if height * width else ""
 
 
 def decode(counts: str | Sequence[int], height: int, width: int) -> NDArray[np.uint8]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vision_ft.bundle.label_views import COARSE, LabelViews, labels_to_original
+from vision_ft.bundle.label_views import COARSE, LabelViews, Patch, labels_to_original
 from vision_ft.bundle.manifest import InputSpec, TileSpec
 from vision_ft.bundle.place import Geometry, geometry_of, place_mask
+from vision_ft.bundle.regions import connected_regions
 from vision_ft.bundle.tiles import views_of
 
 TILED = InputSpec(height=32, width=32, tile=TileSpec(size=32, overlap=0.25))
@@ -33,9 +36,8 @@ def _gathered(truth: Map, spec: InputSpec) -> LabelViews:
 
 
 def _whole(views: LabelViews, shape: tuple[int, ...]) -> Map:
-    patch = views.merged()
     drawn = np.zeros(shape, np.uint8)
-    if patch is not None:
+    for patch in views.merged():
         height, width = patch.labels.shape
         drawn[patch.top : patch.top + height, patch.left : patch.left + width] = patch.labels
     return drawn
@@ -73,9 +75,38 @@ def test_what_is_kept_does_not_grow_with_empty_views() -> None:
     for view in every:
         views.add(nothing, nothing, view)
     assert len(every) == 1600
-    assert views.merged() is None
+    assert views.merged() == []
     assert views.heat is not None
     assert max(views.heat.values.shape) <= COARSE
+
+
+def test_what_lies_apart_is_kept_apart_and_what_hangs_together_is_one() -> None:
+    size = 32 * 30
+    spec = InputSpec(height=32, width=32, tile=TileSpec(size=32, overlap=0.0))
+    truth = np.zeros((size, size), np.uint8)
+    truth[3:6, 3:6] = 1
+    truth[-6:-3, -6:-3] = 1
+    truth[100:103, 20:900] = 2  # through 28 tiles
+    truth[63, 511], truth[64, 512] = 3, 3  # touch by a corner, across two tiles
+    views = _gathered(truth, spec)
+    patches = views.merged()
+    assert sorted(one.labels.shape for one in patches) == [(2, 2), (3, 3), (3, 3), (3, 880)]
+    np.testing.assert_array_equal(_whole(views, truth.shape), truth)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_regions_do_not_depend_on_how_an_image_was_looked_at(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = np.zeros((90, 100), np.uint8)
+    for _ in range(int(rng.integers(1, 7))):
+        y, x = int(rng.integers(88)), int(rng.integers(98))
+        high, wide = rng.integers(1, 40, size=2)
+        truth[y : y + high, x : x + wide] = rng.integers(0, 3)
+    want = connected_regions([Patch(0, 0, truth, np.full_like(truth, 200))], min_area=1, one_class=True)
+    got = connected_regions(_gathered(truth, TILED).merged(), min_area=1, one_class=True)
+    assert sorted((one.box, one.area, one.label) for one in got) == sorted(
+        (one.box, one.area, one.label) for one in want
+    )
 
 
 def test_the_coarse_map_keeps_a_spot_where_it_is() -> None:

@@ -14,7 +14,7 @@ from vision_ft.bundle.regions import Region, connected_regions
 
 def _found(labels: NDArray[np.uint8], *, min_area: int = 1, one_class: bool = True, score: int = 255) -> list[Region]:
     patch = Patch(100, 200, labels, np.full_like(labels, score))
-    return list(connected_regions(patch, min_area=min_area, one_class=one_class))
+    return list(connected_regions([patch], min_area=min_area, one_class=one_class))
 
 
 def test_corners_hold_together_and_places_are_the_images() -> None:

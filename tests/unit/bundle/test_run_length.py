@@ -45,6 +45,19 @@ def test_long_runs_and_bare_masks() -> None:
     assert encode(np.array([[True, False]])) == encode(np.array([[200, 0]], np.uint8))
 
 
+@given(MASKS, st.tuples(*[st.integers(0, 3)] * 4))
+def test_a_part_of_a_mask_is_written_as_the_whole(mask: NDArray[np.uint8], around: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = around
+    whole = np.pad(mask, ((top, bottom), (left, right)))
+    assert encode(mask, left=left, top=top, size=(whole.shape[0], whole.shape[1])) == encode(whole)
+
+
+def test_a_part_lies_within_the_whole() -> None:
+    for left, top in ((-1, 0), (0, 3), (3, 0)):
+        with pytest.raises(ValueError, match="does not lie in 4 x 4"):
+            encode(np.ones((2, 2), np.uint8), left=left, top=top, size=(4, 4))
+
+
 def test_plain_lengths_run_down_the_columns() -> None:
     np.testing.assert_array_equal(decode([1, 2, 3], 2, 3), [[0, 1, 0], [1, 0, 0]])
     np.testing.assert_array_equal(decode([0, 4], 2, 2), np.ones((2, 2)))

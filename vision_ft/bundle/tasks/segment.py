@@ -150,10 +150,7 @@ class _Segmented:
     def _result(self) -> SegmentResult:
         stage = self._context.stage
         options, objects = read_options(stage.options), object_classes(stage.classes)
-        patch = self._views.merged()
-        found = (
-            () if patch is None else connected_regions(patch, min_area=options.min_area, one_class=options.one_class)
-        )
+        found = connected_regions(self._views.merged(), min_area=options.min_area, one_class=options.one_class)
         defects = tuple(
             Defect(objects[one.label - 1].id, objects[one.label - 1].title, one, options.mm_per_pixel) for one in found
         )
