@@ -42,8 +42,8 @@ from vision_ft.bundle.faults import damaged, ended_early
 from vision_ft.bundle.headers import PNG_MAGIC, Header, jpeg_end, jpeg_segments, png_chunks, read_header
 from vision_ft.errors import ImageError, ImageTooLargeError, NotAnImageError, TruncatedImageError, UsageError
 
-DEFAULT_MAX_PIXELS = 64_000_000
-"""Width times height that is accepted where the caller states no limit."""
+DEFAULT_MAX_PIXELS = 80_000_000
+"""Width times height that is accepted where the caller states no limit: a scan of 8192 x 8192 is."""
 
 Window = tuple[float, float]
 

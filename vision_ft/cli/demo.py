@@ -109,9 +109,13 @@ def _generate(demo: demos.Demo) -> None:
 
 
 def _send(url: str, result: RunResult) -> None:
-    """Send each image that was held back, and print what the service answered by class."""
+    """Send each image that was held back, and print what the service answered by class.
+
+    Where a task says where things are, an image has no one class that could be right.
+    """
     from vision_ft.cli.service import ask
     from vision_ft.data.index import Index
+    from vision_ft.tasks.registry import task_judge
 
     samples: list[Sample] = list(Index.read(result.run / "index.parquet").in_split("test").samples())
     decisions: dict[str, Counter[str]] = {}
@@ -125,8 +129,11 @@ def _send(url: str, result: RunResult) -> None:
             right[label] += answer["label"] == label
             step(number, len(samples))
     seconds = time.perf_counter() - started
-    shown = table(f"{len(samples)} images over HTTP in {seconds:.1f} s", "class", "right", "pass", "review", "reject")
+    named = task_judge(result.load().stage.task).image_level
+    columns = ("class", "right" if named else "images", "pass", "review", "reject")
+    shown = table(f"{len(samples)} images over HTTP in {seconds:.1f} s", *columns)
     for label, counts in decisions.items():
         every = sum(counts.values())
-        shown.add_row(label, f"{right[label]} of {every}", *(str(counts[d]) for d in ("pass", "review", "reject")))
+        first = f"{right[label]} of {every}" if named else str(every)
+        shown.add_row(label, first, *(str(counts[d]) for d in ("pass", "review", "reject")))
     console().print(shown)

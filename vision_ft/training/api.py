@@ -29,7 +29,13 @@ from vision_ft.training.budget import Budget, measure, plan_epochs
 from vision_ft.training.bundling import scratch_predictor, write_run_bundle
 from vision_ft.training.crossval import out_of_fold, read_out_of_fold
 from vision_ft.training.curves import draw_curves, overfitting, read_curves, write_curves
-from vision_ft.training.devices import choose_workers, training_device, use_cpu_budget
+from vision_ft.training.devices import (
+    choose_workers,
+    peak_gpu_memory,
+    peak_memory,
+    training_device,
+    use_cpu_budget,
+)
 from vision_ft.training.embedding import embed_images
 from vision_ft.training.finders import apply_finders
 from vision_ft.training.fit import FitPlan, best_checkpoint, check_trainer, fit, fresh_backbone, rebuild
@@ -99,7 +105,7 @@ def train(
             "No class is declared good, so every confident answer passes, a defect's too: "
             "name the good classes (objective.good) to have parts rejected."
         )
-    recipe, budget = _budget(recipe, task, prepared, folder, started, resume=resume)
+    recipe, budget = _budget(recipe, task, prepared, folder, started, resume=resume, flattery=flattery)
     data = FitData(
         recipe, prepared.index.classes, prepared.spec, prepared.train, prepared.val, choose_workers(recipe.trainer)
     )
@@ -118,7 +124,13 @@ def train(
     observer = None
     if raw is None:
         raw, observer = _on_validation(task, judge, module, data, folder)
-    return finish(recipe, task, judge, module, data, prepared, raw, folder, observer=observer, flattery=flattery)
+    result = finish(recipe, task, judge, module, data, prepared, raw, folder, observer=observer, flattery=flattery)
+    gpu = peak_gpu_memory()
+    folder.say(
+        f"took {(time.monotonic() - started) / 60:.1f} minutes and {peak_memory():.1f} GB of memory"
+        + (f", and {gpu:.1f} GB of the GPU's" if gpu else "")
+    )
+    return result
 
 
 def _on_validation(
@@ -222,7 +234,14 @@ def _prepared(recipe: Recipe, folder: RunFolder, judge: TaskJudge, *, resume: bo
 
 
 def _budget(
-    recipe: Recipe, task: TorchTask, prepared: Prepared, folder: RunFolder, started: float, *, resume: bool
+    recipe: Recipe,
+    task: TorchTask,
+    prepared: Prepared,
+    folder: RunFolder,
+    started: float,
+    *,
+    resume: bool,
+    flattery: bool,
 ) -> tuple[Recipe, Budget]:
     folds = 0 if prepared.folds is None else len(np.unique(prepared.folds))
     if resume:
@@ -244,7 +263,8 @@ def _budget(
         device = training_device(recipe.trainer)
         start = task.warm_start_seconds(module.to(device), data, loader)
         speed = measure(module, loader, val, device, clip_norm=recipe.trainer.clip_norm)
-        closing = _CLOSING + _views_to_come(prepared) * speed.forward / recipe.trainer.batch_size
+        views = _views_to_come(prepared) + (len(prepared.train) if flattery else 0)
+        closing = _CLOSING + views * speed.forward / recipe.trainer.batch_size
     spent = time.monotonic() - started
     budget = plan_epochs(
         speed,

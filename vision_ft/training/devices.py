@@ -1,6 +1,9 @@
-"""What the machine offers: accelerator, precision, loader processes."""
+"""What the machine offers: accelerator, precision, loader processes; and how much of its memory was used."""
 
 from __future__ import annotations
+
+import resource
+import sys
 
 import torch
 
@@ -36,3 +39,14 @@ def training_device(section: TrainerSection) -> torch.device:
 def use_cpu_budget() -> None:
     """Let torch use the cores that this process may use, and no more."""
     torch.set_num_threads(cpu_budget())
+
+
+def peak_memory() -> float:
+    """Most memory that this process has held at once, in GB (1e9 bytes), the GPU's apart."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def peak_gpu_memory() -> float:
+    """Most of the GPU's memory that tensors have held at once, in GB; 0 without a GPU."""
+    return torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0

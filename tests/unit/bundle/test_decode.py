@@ -330,6 +330,6 @@ class TestRefusals:
         assert decode(data, max_pixels=WIDTH * HEIGHT).shape == (HEIGHT, WIDTH, 3)
 
     def test_the_default_limit(self) -> None:
-        assert DEFAULT_MAX_PIXELS == 64_000_000
-        with pytest.raises(ImageTooLargeError, match="at most 64 megapixels, got 8001 x 8000"):
-            decode(b"P5 8001 8000 255 ")
+        assert DEFAULT_MAX_PIXELS == 80_000_000
+        with pytest.raises(ImageTooLargeError, match="at most 80 megapixels, got 10001 x 8000"):
+            decode(b"P5 10001 8000 255 ")

@@ -111,6 +111,14 @@ def test_the_figures_come_from_the_bundle_on_the_test_parts(plain_run: Trained) 
     assert set(digests) == {s.digest for s in index.in_split("train", "val").samples()}
 
 
+def test_time_and_memory_are_told(plain_run: Trained) -> None:
+    log = (plain_run.run / "log.txt").read_text()
+    found = re.search(r"took (\d+\.\d) minutes and (\d+\.\d) GB of memory", log)
+    assert found is not None
+    assert 0.0 <= float(found[1]) < 60.0
+    assert 0.1 < float(found[2]) < 100.0
+
+
 def test_resume_is_exact_and_a_seed_gives_one_bundle(
     plain_run: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

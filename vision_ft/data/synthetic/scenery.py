@@ -30,6 +30,8 @@ def paint_hills(rng: np.random.Generator, view: View) -> None:
             ridge = ridge + 0.55**k * noise(rng, (4, width), (1e9, max(cell * width / 640, 1.0)))[0]
         top = view.horizon - np.clip((8 + 9 * ridge) * 0.6 + rng.uniform(0, 10), 1, None) * view.focal / 768
         low = max(int(top.min()) - 1, 0)
+        if low >= view.size[0]:
+            continue  # the ridge lies below the picture
         area = Window(slice(low, view.size[0]), slice(0, width))
         _, y = local_grid(area)
         cover = smoothstep(y - top[None, :], -0.7, 0.7)

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from vision_ft.data.synthetic import SIGNS, generate_signs, render_track
+from vision_ft.data.synthetic.scenery import paint_hills
+from vision_ft.data.synthetic.view import View
+from vision_ft.data.synthetic.weather import random_weather
 from vision_ft.errors import DataError
 
 
@@ -34,6 +37,17 @@ def test_tracks_are_deterministic_and_their_own() -> None:
     a, b, c = (next(render_track(track, "stop", frames=1)) for track in ("x", "x", "y"))
     assert np.array_equal(a.image, b.image)
     assert a.image.shape != c.image.shape or not np.array_equal(a.image, c.image)
+
+
+@pytest.mark.parametrize("below", [0.0, 0.5, 1.0, 1.1, 2.0])
+def test_hills_may_lie_below_the_picture(below: float) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        view = View(random_weather(rng), (64, 64), 800.0, horizon=64 * below)
+        paint_hills(rng, view)
+        assert np.isfinite(view.radiance).all()
+        # A horizon far below shows sky alone.
+        assert view.radiance.any() == (below < 2.0)
 
 
 def test_a_set_of_tracks_on_disk(tmp_path: Path) -> None:
