@@ -41,7 +41,7 @@ def _card(**changes: Any) -> Card:
 def test_the_shipped_cards_are_found_by_name() -> None:
     assert set(cards.names()) >= {
         "gtsrb", "magnetic_tile", "magnetic_tile_good", "magnetic_tile_masks", "neu_cls", "neu_det", "road_scenes",
-        "sample",
+        "sample", "sample_good", "sign_crops",
     }  # fmt: skip
     for name in cards.names():
         card = cards.find(name)
@@ -247,6 +247,18 @@ def test_generated_roads_are_scenes_with_signs(tmp_path: Path) -> None:
     assert all(one.good for one in index.classes)
     assert index.column("part") == index.column("path")
     assert index.column("group") == ["scene_00000", "scene_00000", "scene_00001", "scene_00001"]
+    assert (index.slices, index.grouping, index.rejected) == (("weather",), "card", ())
+
+
+def test_frames_of_a_generated_sign_are_one_part(tmp_path: Path) -> None:
+    from vision_ft.data.synthetic import SIGNS, generate_signs
+
+    generate_signs(tmp_path, tracks_per_class={"stop": 2, "keep_left": 1}, frames=3)
+    index = carded.read(cards.find("sign_crops"), tmp_path)
+    assert set(index.class_ids) == set(SIGNS)
+    assert all(one.good for one in index.classes)
+    tracks = ["keep_left_000"] * 3 + ["stop_000"] * 3 + ["stop_001"] * 3
+    assert sorted(index.column("part")) == sorted(index.column("group")) == tracks
     assert (index.slices, index.grouping, index.rejected) == (("weather",), "card", ())
 
 

@@ -30,6 +30,7 @@ def _finish(bundle: Path, run: Path, seed: int, say: Say) -> Path:
         "classify_signs",
         {
             "data.root": str(_CROPS),
+            "data.card": "sign_crops",
             "seed": seed,
             "trainer.max_time": _CLASSIFIER_TIME,
             "input.height": 64,
@@ -44,7 +45,14 @@ DEMO = Demo(
     recipe="detect_signs",
     card="road_scenes",
     max_time="300s",
-    changes={"split.test": 0.2, "data.one_class": "sign"},
+    # Half the recipe's pixels, or there would be one epoch in this time.
+    changes={
+        "split.test": 0.2,
+        "data.one_class": "sign",
+        "input.height": 256,
+        "input.width": 352,
+        "task.mosaic": 0.2,
+    },
     root=Path("datasets/roads"),
     what="road scenes",
     generate=_generate,
