@@ -28,7 +28,7 @@ CLASSES = (ClassInfo(id="good", good=True, background=True), ClassInfo(id="crack
 
 
 def _regions(answer: Map) -> tuple[Region, ...]:
-    return connected_regions(Patch(0, 0, answer, np.full_like(answer, 255)), min_area=1, one_class=True)
+    return connected_regions([Patch(0, 0, answer, np.full_like(answer, 255))], min_area=1, one_class=True)
 
 
 def _compare(truth: Map, answer: Map) -> Overlap:
