@@ -99,52 +99,40 @@ def test_no_plan_exceeds_its_time(
         assert budget.fold_seconds >= fold_epoch * budget.fold
 
 
+class Watched(nn.Module):
+    """Keeps how many images it was shown each time, and whether for training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 1)
+        self.seen: list[tuple[int, bool]] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append((len(images), torch.is_grad_enabled()))
+        out: torch.Tensor = self.layer(images)
+        return out
+
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
+        return self.forward(batch[0]).square().mean()
+
+    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"optimizer": torch.optim.AdamW(self.parameters(), lr=0.1)}
+
+
+def _batches(*sizes: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(torch.ones(n, 4), torch.zeros(n)) for n in sizes]
+
+
 def test_a_small_last_batch_is_not_taken_for_speed() -> None:
-    class Module(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Linear(4, 1)
-            self.sizes: list[int] = []
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            self.sizes.append(len(images))
-            out: torch.Tensor = self.layer(images)
-            return out
-
-        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-            return self.forward(batch[0]).square().mean()
-
-        def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-            return {"optimizer": torch.optim.AdamW(self.parameters(), lr=0.1)}
-
-    module = Module()
-    loader = [(torch.ones(n, 4), torch.zeros(n)) for n in (8, 8, 1)]
-    speed = measure(module, loader, None, torch.device("cpu"), clip_norm=1.0)
-    assert set(module.sizes) == {8}
+    module = Watched()
+    speed = measure(module, _batches(8, 8, 1), None, torch.device("cpu"), clip_norm=1.0)
+    assert {images for images, _ in module.seen} == {8}
     assert speed.step > 0
     assert speed.forward > 0
 
 
 def test_what_is_looked_at_whole_is_timed_whole() -> None:
-    class Module(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Linear(4, 1)
-            self.seen: list[tuple[int, bool]] = []
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            self.seen.append((len(images), torch.is_grad_enabled()))
-            out: torch.Tensor = self.layer(images)
-            return out
-
-        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-            return self.forward(batch[0]).square().mean()
-
-        def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-            return {"optimizer": torch.optim.AdamW(self.parameters(), lr=0.1)}
-
-    module = Module()
-    shown = [(torch.ones(8, 4), torch.zeros(8))] * 3
-    speed = measure(module, shown, [(torch.ones(2, 4), torch.zeros(2))], torch.device("cpu"))
+    module = Watched()
+    speed = measure(module, _batches(8, 8, 8), _batches(2), torch.device("cpu"))
     assert set(module.seen) == {(8, True), (2, False)}
     assert speed.forward > 0
