@@ -17,7 +17,13 @@ from vision_ft.tasks.contract import FitData
 
 
 def loader(dataset: Dataset[Any], sampler: Any, data: FitData) -> DataLoader[Any]:
-    """Batches of a dataset that is asked for with rows and seeds."""
+    """Batches of a dataset that is asked for with rows and seeds.
+
+    With loader processes OpenCV is limited to one thread in this process too, from here on.
+    """
+    if data.workers:
+        # Before they are forked: a child cannot end the threads that its parent had, and would hang or crash.
+        limit_cv2(1)
     return DataLoader(
         dataset,
         batch_size=data.recipe.trainer.batch_size,
@@ -44,5 +50,5 @@ def prepare_backbone(backbone: Backbone, recipe: Recipe) -> None:
 
 
 def _one_core(_: int) -> None:
-    """Loader processes share the cores already; each of them would use all for every image."""
+    """Loader processes share the cores already; each would use all for every image where it inherits no limit."""
     limit_cv2(1)

@@ -13,8 +13,13 @@ _SPARE = 0.97
 """Share of the time left that is planned with: no two epochs take the same time."""
 _LATEST = 3
 """Epochs whose median says how long the next ones take."""
-_EARLY = 2
-"""Epochs after which more may be added than were planned: later the rate has begun to fall."""
+_EARLY = 0.25
+"""Share of the time in which epochs may be added: later the rate has begun to fall."""
+_GAIN = 1.05
+"""A few more among many epochs are not worth a new schedule."""
+_WORTH = 2
+"""Epochs that must fit in yet for the first one not to be believed: kernels, processes and files are warmed up in it,
+which on a GPU can take as long as ten epochs."""
 
 
 class Pace(pl.Callback):
@@ -31,7 +36,8 @@ class Pace(pl.Callback):
         self.most = most
         self.say = say
         self.settled: int | None = None
-        self._began = 0.0
+        self._kept = False
+        self._started = self._began = 0.0
         self._took: list[float] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -45,8 +51,9 @@ class Pace(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Go on with what was settled before an interruption."""
         if self.settled is not None:
+            self._kept = True
             _set_epochs(trainer, pl_module, self.settled)
-        self._began = time.monotonic()
+        self._started = self._began = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Settle how many epochs there are to be, from what the last ones took, validation included."""
@@ -54,13 +61,17 @@ class Pace(pl.Callback):
         self._took.append(now - self._began)
         self._began = now
         done, planned = trainer.current_epoch + 1, trainer.max_epochs or 0
-        possible = done + int(max(0.0, self.until - now) * _SPARE / max(1e-6, median(self._took[-_LATEST:])))
-        epochs = min(possible, planned if len(self._took) > _EARLY or self.settled is not None else self.most)
-        if epochs == planned:
+        each = median(self._took[1:][-_LATEST:] or self._took)
+        more = int(max(0.0, self.until - now) * _SPARE / max(1e-6, each))
+        if len(self._took) == 1 and more >= _WORTH:
+            return
+        early = not self._kept and now - self._started <= _EARLY * (self.until - self._started)
+        epochs = min(done + more, self.most if early else planned)
+        if planned <= epochs < max(planned + 1, _GAIN * planned):
             return
         self.settled = epochs
         _set_epochs(trainer, pl_module, epochs)
-        self.say(f"an epoch takes {self._took[-1]:.1f} s: {epochs} epochs instead of {planned} fit into the time")
+        self.say(f"an epoch takes {each:.1f} s: {epochs} epochs instead of {planned} fit into the time")
 
 
 class Deadline(pl.Callback):

@@ -55,24 +55,34 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_fewer_epochs_where_they_are_slower_than_planned(clock: Clock) -> None:
     said: list[str] = []
-    # 10 epochs of 10 s were planned, and one takes 20: of the 80 s left 77.6 are planned with.
+    # 10 epochs of 10 s were planned, and one takes 20: of the 60 s left 58.2 are planned with.
     found, module = _epochs_of(clock, Pace(1100.0, 10, said.append), 10, [20.0, 20.0, 20.0, 20.0])
-    assert found == [4, 4, 4, 4]
+    assert found == [10, 4, 4, 4]
     assert module.steps == 4 * 7
     assert said == ["an epoch takes 20.0 s: 4 epochs instead of 10 fit into the time"]
 
 
+def test_a_slow_first_epoch_is_not_believed(clock: Clock) -> None:
+    found, _ = _epochs_of(clock, Pace(1200.0, 160, lambda _: None), 100, [31.0, 1.5, 1.5, 1.5])
+    assert found == [100, 110, 110, 110]
+
+
+def test_the_first_epoch_counts_where_hardly_another_fits_in(clock: Clock) -> None:
+    found, _ = _epochs_of(clock, Pace(1100.0, 10, lambda _: None), 10, [45.0, 45.0])
+    assert found == [2, 2]
+
+
 def test_more_epochs_where_they_are_quicker_but_never_more_than_wanted(clock: Clock) -> None:
-    found, module = _epochs_of(clock, Pace(1100.0, 12, lambda _: None), 5, [5.0])
-    assert found == [12]
+    found, module = _epochs_of(clock, Pace(1100.0, 12, lambda _: None), 5, [5.0, 5.0])
+    assert found == [5, 12]
     assert module.steps == 12 * 7
     late, _ = _epochs_of(clock, Pace(clock.now + 1000.0, 5, lambda _: None), 5, [5.0, 5.0])
     assert late == [5, 5]
 
 
 def test_no_more_epochs_once_the_rate_has_begun_to_fall(clock: Clock) -> None:
-    found, _ = _epochs_of(clock, Pace(1100.0, 50, lambda _: None), 10, [10.0, 10.0, 1.0, 1.0, 1.0])
-    assert found == [9, 9, 9, 9, 9]
+    found, _ = _epochs_of(clock, Pace(1100.0, 50, lambda _: None), 10, [13.0, 13.0, 1.0, 1.0, 1.0])
+    assert found == [10, 7, 7, 7, 7]
 
 
 def test_a_machine_that_becomes_slow_is_followed(clock: Clock) -> None:
@@ -82,7 +92,7 @@ def test_a_machine_that_becomes_slow_is_followed(clock: Clock) -> None:
 
 def test_what_was_settled_is_taken_up_again(clock: Clock) -> None:
     first = Pace(1100.0, 10, lambda _: None)
-    _epochs_of(clock, first, 10, [20.0])
+    _epochs_of(clock, first, 10, [20.0, 20.0])
     again = Pace(clock.now + 1e6, 10, lambda _: None)
     again.load_state_dict(first.state_dict())
     found, module = _epochs_of(clock, again, 10, [20.0, 20.0])
