@@ -25,6 +25,7 @@ from vision_ft.recipe.load import dump_recipe, load_recipe
 from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.tasks.registry import task_judge, torch_task
+from vision_ft.training.allocator import keep_freed_memory
 from vision_ft.training.budget import Budget, measure, plan_epochs
 from vision_ft.training.bundling import scratch_predictor, write_run_bundle
 from vision_ft.training.crossval import out_of_fold, read_out_of_fold
@@ -97,6 +98,7 @@ def train(
     if root is not None:
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": Path(root)})})
     use_cpu_budget()
+    keep_freed_memory()
     task, judge = torch_task(recipe.task.name), task_judge(recipe.task.name)
     _check(recipe, task)
     prepared = _prepared(recipe, folder, judge, resume=resume)
