@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from vision_ft.bundle.results import Prediction
 from vision_ft.bundle.threads import cpu_budget
 from vision_ft.data.index import Sample
 from vision_ft.errors import DataError, ImageError
+from vision_ft.evaluation.renamed import bundle_ids, in_bundle_ids
 from vision_ft.evaluation.table import PredictionTable
 
 Progress = Callable[[int, int], None]
@@ -52,13 +52,14 @@ def collect(
     a name that the bundle's class has or had. Which classes are good, the bundle says. Files
     are read and decoded in `threads` threads while the graph runs. Images whose digest is
     among the bundle's training images are marked `seen`. Nothing but the table is kept;
-    `each` sees every answer as it comes.
+    `each` sees every answer as it comes, with the sample's labels in the bundle's ids.
 
     Raises DataError when a label is unknown to the bundle, or when a file cannot be read or
     decoded; with `unreadable`, that is called instead and the image is left out.
     """
-    wanted = list(samples)
-    number = _class_numbers(predictor.manifest.classes, classes, wanted)
+    given = list(samples)
+    ids = bundle_ids(predictor.manifest.classes, classes, given)
+    wanted = [in_bundle_ids(sample, ids) for sample in given]
     training = predictor.bundle.training_digests()
     kept: list[Sample] = []
     answers: list[_Answer] = []
@@ -89,7 +90,7 @@ def collect(
             flush()
             if progress is not None:
                 progress(done, len(wanted))
-    return _table(predictor, kept, answers, number, training)
+    return _table(predictor, kept, answers, training)
 
 
 def _prepared(
@@ -123,42 +124,14 @@ def _prepared(
                 future.cancel()
 
 
-def _class_numbers(
-    bundle: Sequence[ClassInfo], labels: Sequence[ClassInfo], samples: Sequence[Sample]
-) -> dict[str, int]:
-    """Index of the bundle's class for each label id that occurs."""
-    by_id = {c.id: i for i, c in enumerate(bundle)}
-    by_name: dict[str, list[int]] = {}
-    for i, c in enumerate(bundle):
-        for name in {c.title, *c.renamed_from} - {""}:
-            by_name.setdefault(name, []).append(i)
-    titles = {c.id: c.title for c in labels}
-    number: dict[str, int] = {}
-    for label in dict.fromkeys(target for sample in samples for target in sample.targets):
-        named = by_name.get(label) or by_name.get(titles.get(label, label), [])
-        if label in by_id:
-            number[label] = by_id[label]
-        elif len(named) == 1:
-            number[label] = named[0]
-        else:
-            close = difflib.get_close_matches(label, [*by_id, *by_name], n=1, cutoff=0.0)
-            images = sum(label in sample.targets for sample in samples)
-            raise DataError(
-                f"Class {label!r} of {images} images is unknown to the bundle",
-                expected=f"one of {', '.join(by_id)}",
-                remedy=f"Did you mean {close[0]!r}?" if close else "",
-            )
-    return number
-
-
 def _table(
     predictor: Predictor,
     samples: Sequence[Sample],
     answers: Sequence[_Answer],
-    number: dict[str, int],
     training: frozenset[str],
 ) -> PredictionTable:
     classes = predictor.manifest.classes
+    number = {one.id: at for at, one in enumerate(classes)}
     names = list(dict.fromkeys(name for sample in samples for name in sample.slices))
     return PredictionTable(
         classes=classes,

@@ -31,6 +31,7 @@ from vision_ft.training.bundling import scratch_predictor, write_run_bundle
 from vision_ft.training.crossval import out_of_fold, read_out_of_fold
 from vision_ft.training.curves import draw_curves, overfitting, read_curves, write_curves
 from vision_ft.training.devices import (
+    choose_precision,
     choose_workers,
     peak_gpu_memory,
     peak_memory,
@@ -264,7 +265,8 @@ def _budget(
         module = task.build(data, backbone, steps=1)
         device = training_device(recipe.trainer)
         start = task.warm_start_seconds(module.to(device), data, loader)
-        speed = measure(module, loader, val, device, clip_norm=recipe.trainer.clip_norm)
+        precision = choose_precision(recipe.trainer)
+        speed = measure(module, loader, val, device, clip_norm=recipe.trainer.clip_norm, precision=precision)
         views = _views_to_come(prepared) + (len(prepared.train) if flattery else 0)
         closing = _CLOSING + views * speed.forward / recipe.trainer.batch_size
     spent = time.monotonic() - started

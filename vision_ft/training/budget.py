@@ -37,11 +37,14 @@ class Budget:
     """Seconds kept free after the final fit: for its export, the figures and the report."""
 
 
-def measure(module: Any, loader: Any, val: Any, device: torch.device, *, clip_norm: float = 0.0) -> Speed:
+def measure(
+    module: Any, loader: Any, val: Any, device: torch.device, *, clip_norm: float = 0.0, precision: str = "32-true"
+) -> Speed:
     """Time a few training steps, as the module's own optimiser takes them, and forward passes of a throwaway module.
 
     Forward passes are of batches of `val` where there is such a loader, as training may show crops of the images
-    that are looked at. The module is changed by it; build another one to train.
+    that are looked at. `precision` is Lightning's: what is timed, and warmed up by it, are the kernels of the fit.
+    The module is changed by it; build another one to train.
     """
     module.to(device).train()
     workers = int(getattr(loader, "num_workers", 0))
@@ -74,12 +77,15 @@ def measure(module: Any, loader: Any, val: Any, device: torch.device, *, clip_no
             with torch.set_grad_enabled(train):
                 if train:
                     optimizer.zero_grad()
-                    torch.autograd.backward(_quietly(module, batch))
+                    with _cast(device, precision):
+                        loss = _quietly(module, batch)
+                    torch.autograd.backward(loss)
                     if clip_norm:
                         torch.nn.utils.clip_grad_norm_(trained, clip_norm)
                     optimizer.step()
                 else:
-                    module(batch[0])
+                    with _cast(device, precision):
+                        module(batch[0])
             if device.type == "cuda":
                 torch.cuda.synchronize()
             seconds.append(time.perf_counter() - start)
@@ -91,6 +97,11 @@ def measure(module: Any, loader: Any, val: Any, device: torch.device, *, clip_no
         # A short validation set makes a short batch.
         forward *= len(batches[0][0]) / len(whole[0])
     return Speed(step=timed(True), forward=forward)
+
+
+def _cast(device: torch.device, precision: str) -> torch.autocast:
+    kind = torch.float16 if precision == "16-mixed" else torch.bfloat16
+    return torch.autocast(device.type, kind, enabled=precision != "32-true")
 
 
 def _quietly(module: Any, batch: Any) -> torch.Tensor:

@@ -106,10 +106,12 @@ class Watched(nn.Module):
         super().__init__()
         self.layer = nn.Linear(4, 1)
         self.seen: list[tuple[int, bool]] = []
+        self.cast: set[torch.dtype] = set()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.seen.append((len(images), torch.is_grad_enabled()))
         out: torch.Tensor = self.layer(images)
+        self.cast.add(out.dtype)
         return out
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
@@ -136,3 +138,10 @@ def test_what_is_looked_at_whole_is_timed_whole() -> None:
     speed = measure(module, _batches(8, 8, 8), _batches(2), torch.device("cpu"))
     assert set(module.seen) == {(8, True), (2, False)}
     assert speed.forward > 0
+
+
+def test_what_is_timed_is_the_precision_of_the_fit() -> None:
+    for precision, kind in (("32-true", torch.float32), ("bf16-mixed", torch.bfloat16), ("16-mixed", torch.float16)):
+        module = Watched()
+        measure(module, _batches(8, 8), None, torch.device("cpu"), precision=precision)
+        assert module.cast == {kind}
