@@ -47,19 +47,30 @@ def class_mask(sample: Sample, classes: Sequence[ClassInfo]) -> NDArray[np.uint8
     return drawn
 
 
+def known_mask(sample: Sample, classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
+    """The class of each pixel as training and figures take it (see `class_mask`).
+
+    An image that is labelled as defective and shows nothing says not where: it is ignored as a whole.
+    """
+    mask = class_mask(sample, classes)
+    if not mask.any() and sample.targets[0] in _numbers(classes):
+        mask[:] = IGNORED
+    return mask
+
+
 def boxes_of(sample: Sample, classes: Sequence[ClassInfo]) -> Boxes:
     """The objects' boxes float64 [M, 4], classes int64 [M] and whether they are ignored, bool [M].
 
     A box is left, top, right, bottom in pixels of the upright image, a class a number in
     `object_classes(classes)`. Where no objects are listed, each 8-connected patch of the class
-    mask of at least 4 pixels is one (an ignored patch is one of each class). Raises what
+    mask (`known_mask`) of at least 4 pixels is one (an ignored patch is one of each class). Raises what
     `class_mask` raises.
     """
     numbers = _numbers(classes)
     if sample.objects is not None:
         listed = [(one.box, _number(one.target, numbers, sample), one.ignore) for one in sample.objects]
         return _arrays(listed)
-    mask = class_mask(sample, classes)
+    mask = known_mask(sample, classes)
     patches = [(box, number, False) for number in numbers.values() for box in _patches(mask == number + 1)]
     ignored = [(box, number, True) for box in _patches(mask == IGNORED) for number in numbers.values()]
     return _arrays([*patches, *ignored])

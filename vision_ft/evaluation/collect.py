@@ -24,6 +24,9 @@ Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
 Each = Callable[[Sample, Prediction], None]
 """Called once an image is answered: the place to keep its boxes, embedding or heatmap."""
+_DECODED = 256 * 2**20
+"""Bytes of decoded images in a batch, but one at least; twice as many are decoded ahead. Of an image in tiles all
+pixels are kept until it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ def collect(
     given = list(samples)
     ids = bundle_ids(predictor.manifest.classes, classes, given)
     wanted = [in_bundle_ids(sample, ids) for sample in given]
+    largest = max((3 * sample.width * sample.height for sample in wanted), default=0)
+    batch_size = max(1, min(batch_size, _DECODED // max(1, largest)))
     training = predictor.bundle.training_digests()
     kept: list[Sample] = []
     answers: list[_Answer] = []

@@ -62,22 +62,38 @@ class Flattery:
         )
 
 
-def flattery(embeddings: NDArray[np.float32], index: Index, *, seed: int = 0) -> Flattery:
-    """Probe the embeddings [N, D] of the index's N images under both splits.
+def judged_classes(index: Index) -> list[int]:
+    """Numbers of the classes that both splits can be judged on: those of two groups at least.
 
-    Raises DataError when fewer than two classes have images of two groups.
+    Raises DataError when there are fewer than two of them, and when each of their images is a group of its own.
     """
     targets, groups = index.labels(), np.array(index.column("group"), dtype=np.str_)
-    if embeddings.shape[0] != len(targets):
-        raise ValueError(f"{embeddings.shape[0]} embeddings for {len(targets)} images")
-    ids = index.class_ids
-    enough = [c for c in range(len(ids)) if len(np.unique(groups[targets == c])) >= 2]
+    enough = [c for c in range(len(index.class_ids)) if len(np.unique(groups[targets == c])) >= 2]
     if len(enough) < 2:
         raise DataError(
             "A split by image cannot be compared with one by group",
             expected="two classes with images of at least two groups each",
             got=f"{len(enough)} such classes",
         )
+    keep = np.isin(targets, enough)
+    if len(np.unique(groups[keep])) == np.count_nonzero(keep):
+        raise DataError(
+            "A split by image cannot be compared with one by group",
+            expected="groups of several images",
+            got="images each of which is a group of its own: both splits are the same",
+        )
+    return enough
+
+
+def flattery(embeddings: NDArray[np.float32], index: Index, *, seed: int = 0) -> Flattery:
+    """Probe the embeddings [N, D] of the index's N images under both splits.
+
+    Raises what `judged_classes` raises.
+    """
+    targets, groups = index.labels(), np.array(index.column("group"), dtype=np.str_)
+    if embeddings.shape[0] != len(targets):
+        raise ValueError(f"{embeddings.shape[0]} embeddings for {len(targets)} images")
+    ids, enough = index.class_ids, judged_classes(index)
     keep = np.isin(targets, enough)
     x, y, g = _components(embeddings[keep], seed), np.searchsorted(enough, targets[keep]), groups[keep]
     by_image = _judge(y, _probe(x, y, None, seed), np.arange(len(y)).astype(np.str_), len(enough))

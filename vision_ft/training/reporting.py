@@ -13,7 +13,7 @@ from vision_ft.errors import DataError
 from vision_ft.evaluation.card import model_card
 from vision_ft.evaluation.collect import collect
 from vision_ft.evaluation.decide import decided
-from vision_ft.evaluation.flattery import Flattery
+from vision_ft.evaluation.flattery import Flattery, judged_classes
 from vision_ft.evaluation.flattery import flattery as probe
 from vision_ft.evaluation.judging import TaskJudge
 from vision_ft.evaluation.operating_point import OperatingPoint
@@ -106,6 +106,7 @@ def _cross_fitted(
 def _flattery(recipe: Recipe, task: TorchTask, data: FitData, prepared: Prepared, folder: RunFolder) -> Flattery | None:
     train = prepared.index.in_split("train")
     try:
+        judged_classes(train)  # before the embeddings, which take their time
         found = probe(task.embed(data, fresh_backbone(recipe), data.train), train, seed=recipe.seed)
     except DataError as error:
         folder.say(str(error))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.run_length import encode
 from vision_ft.data.index import IGNORE, MaskCode, Sample
-from vision_ft.data.object_masks import boxes_of, class_mask
+from vision_ft.data.object_masks import boxes_of, class_mask, known_mask
 from vision_ft.data.objects import ObjectLabel
 from vision_ft.data.rasterise import fill_box, fill_outline
 from vision_ft.errors import DataError
@@ -174,3 +174,14 @@ def test_what_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
     many = [ClassInfo(id=str(n)) for n in range(255)]
     with pytest.raises(DataError, match="at most 254"):
         class_mask(sample(objects=()), many)
+
+
+def test_a_defective_image_whose_mask_is_blank_is_ignored_as_a_whole(tmp_path: Path) -> None:
+    blank = _write(tmp_path / "m.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    assert (known_mask(sample(mask=blank), CLASSES) == 255).all()
+    boxes, labels, ignored = boxes_of(sample(mask=blank), CLASSES)
+    assert boxes.tolist() == [[0, 0, WIDTH, HEIGHT]] * 2
+    assert labels.tolist() == [0, 1]
+    assert ignored.all()
+    assert not known_mask(sample(mask=blank, targets=("good",)), CLASSES).any()
+    assert not len(boxes_of(sample(mask=blank, targets=("good",)), CLASSES)[0])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -148,3 +150,19 @@ def test_pictures_show_the_image_and_the_evidence(tmp_path: Path, predictor: Pre
     assert np.any(drawn != plain)
     blind = load(build_tiny_bundle(tmp_path / "blind", heatmap=False), device="cpu", threads=1)
     assert Pictures(blind).overlay(str(one.path)) is None
+
+
+def test_large_images_are_answered_one_by_one(
+    predictor: Predictor, sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("vision_ft.evaluation.collect")
+
+    samples = [replace(sample(f"{n}.png", "red"), width=48, height=40) for n in range(4)]
+    steps: list[int] = []
+    monkeypatch.setattr(module, "_DECODED", 3 * 48 * 40 * 2)
+    collect(predictor, samples, CLASSES, progress=lambda done, _: steps.append(done))
+    assert steps == [2, 4]
+    monkeypatch.setattr(module, "_DECODED", 1)
+    steps.clear()
+    collect(predictor, samples, CLASSES, progress=lambda done, _: steps.append(done))
+    assert steps == [1, 2, 3, 4]

@@ -74,6 +74,11 @@ def test_too_little_to_compare_is_said() -> None:
         flattery(embeddings[:2], index)
 
 
+def test_images_that_are_groups_of_their_own_are_not_compared() -> None:
+    with pytest.raises(DataError, match="a group of its own"):
+        flattery(*embedded(18, 1, part_spread=0.5, class_spread=1.0))
+
+
 def test_it_is_repeatable_and_survives_json() -> None:
     embeddings, index = embedded(12, 4, 1.0, 0.5)
     found = flattery(embeddings, index)

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from vision_ft.cli.demos import Demo
 
-DEMO = Demo(recipe="classify_defects", card="sample", max_time="240s")
+DEMO = Demo(recipe="classify_defects", card="sample", max_time="300s")

@@ -17,7 +17,10 @@ def blotched(data: bytes, *, seed: int) -> bytes:
     height, width = image.shape[:2]
     rng = np.random.default_rng(seed)
     half = (max(1, round(0.2 * width)), max(1, round(0.2 * height)))
-    centre = (int(rng.integers(half[0], width - half[0] + 1)), int(rng.integers(half[1], height - half[1] + 1)))
+    across, down = (
+        int(rng.integers(r, max(r + 1, side - r + 1))) for r, side in zip(half, (width, height), strict=True)
+    )
+    centre = (across, down)
     inside = np.zeros((height, width), np.uint8)
     cv2.ellipse(inside, centre, half, 0.0, 0.0, 360.0, 1, cv2.FILLED)
     cell = max(1, min(height, width) // 16)

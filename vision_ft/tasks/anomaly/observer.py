@@ -12,7 +12,7 @@ from vision_ft.bundle.manifest import Manifest
 from vision_ft.bundle.results import Prediction
 from vision_ft.bundle.tasks.anomaly import AnomalyResult
 from vision_ft.data.index import Sample
-from vision_ft.data.object_masks import class_mask
+from vision_ft.data.object_masks import known_mask
 from vision_ft.evaluation.figures import Figure, missing
 from vision_ft.evaluation.judging import Exhibit
 from vision_ft.evaluation.proportions import share
@@ -52,7 +52,7 @@ class AnomalyObserver:
         if good:
             self._pixels.add(sample.group, field, np.zeros(field.shape, np.uint8), good=True)
         elif sample.mask is not None or sample.objects is not None:
-            self._pixels.add(sample.group, field, class_mask(sample, self._classes), good=False)
+            self._pixels.add(sample.group, field, known_mask(sample, self._classes), good=False)
 
     def figures(self, table: PredictionTable, *, seed: int) -> dict[str, Any]:
         """How well images and pixels are ranked, and how many of each kind are found."""

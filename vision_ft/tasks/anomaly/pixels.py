@@ -60,22 +60,29 @@ class PixelTally:
 
     def add(self, group: str, scores: NDArray[np.float32], truth: NDArray[np.uint8], *, good: bool) -> None:
         """Take in a map over an image, float32 [h, w] (1: threshold), and its class mask, uint8 [H, W] of any size."""
-        shown = (scores.shape[1], scores.shape[0])
-        truth = np.asarray(cv2.resize(truth, shown, interpolation=cv2.INTER_NEAREST_EXACT), dtype=np.uint8)
         counts = self._of(group)
-        bins = squashed(scores)
-        odd = (truth > 0) & (truth != IGNORED)
-        plain = np.bincount(bins[truth == 0], minlength=BINS)
+        bins = squashed(scores).ravel()
+        truth = _no_smaller(truth, scores.shape)
+        marked = (truth > 0) & (truth != IGNORED)
+        plain = np.ones(len(bins), np.bool_)
+        plain[_places(np.nonzero(marked | (truth == IGNORED)), truth.shape, scores.shape)] = False
         if good:
-            counts.good_images += plain
+            counts.good_images += np.bincount(bins[plain], minlength=BINS)
             return
-        counts.beside += plain
+        counts.beside += np.bincount(bins[plain], minlength=BINS)
+        # Connected as they are labelled: what is thin would vanish or fall apart where it is shrunk first.
+        number, labels = cv2.connectedComponents(marked.astype(np.uint8), connectivity=8)
+        rows, columns = np.nonzero(marked)
+        of = labels[rows, columns]
+        order = np.argsort(of, kind="stable")
+        odd = np.zeros(len(bins), np.bool_)
+        for mine in np.split(order, np.searchsorted(of[order], np.arange(2, number))):
+            if len(mine):
+                own = _places((rows[mine], columns[mine]), truth.shape, scores.shape)
+                odd[own] = True
+                counts.overlap += np.bincount(bins[own], minlength=BINS) / len(own)
+                counts.regions += 1
         counts.defects += np.bincount(bins[odd], minlength=BINS)
-        number, labels = cv2.connectedComponents(odd.astype(np.uint8), connectivity=8)
-        for one in range(1, number):
-            own = bins[labels == one]
-            counts.overlap += np.bincount(own, minlength=BINS) / len(own)
-            counts.regions += 1
 
     def figures(self, *, seed: int) -> dict[str, Figure]:
         """`pixel_auroc`, `aupro` and `false_alarm_area`, with intervals by group."""
@@ -119,6 +126,25 @@ class PixelTally:
         sums = np.stack([pixels[:, _THRESHOLD:].sum(axis=1), pixels.sum(axis=1)])
         drawn = draw_weights(strata, REPLICATES, np.random.default_rng(seed)) @ sums.T
         return interval(float(sums[0].sum() / sums[1].sum()), drawn[:, 0] / drawn[:, 1], strata)
+
+
+def _no_smaller(truth: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The mask [H, W] with the pixels of axes that are shorter than the map's repeated to its length."""
+    for axis, (own, wanted) in enumerate(zip(truth.shape, shape, strict=True)):
+        if own < wanted:
+            truth = truth.take(np.arange(wanted) * own // wanted, axis=axis)
+    return truth
+
+
+def _places(pixels: tuple[NDArray[np.int64], ...], full: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Numbers of the places of a map [h, w] in which pixels (rows, columns) of an image of at least its size lie.
+
+    A place counts however little of a pixel is in it: a scratch thinner than a place is a defect still.
+    """
+    rows, columns = (
+        (at * few // many, ((at + 1) * few - 1) // many) for at, many, few in zip(pixels, full, shape, strict=True)
+    )
+    return np.unique(np.concatenate([row * shape[1] + column for row in rows for column in columns]))
 
 
 def _curves(

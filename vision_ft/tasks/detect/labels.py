@@ -18,7 +18,7 @@ IGNORED, NONE = -2, -1
 _VISIBLE = 0.25
 """An object of which less than this share of its area is left in a view is ignored there."""
 _LEAST_SIDE = 2.0
-"""Pixels: what is left of an object must be at least so wide and high."""
+"""Pixels: what is left of an ignored object must be at least so wide and high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,15 @@ class Objects:
         return len(self.labels)
 
     def clipped(self, width: float, height: float) -> Objects:
-        """What lies inside of a view of this size; cut to it, slivers ignored and what is outside dropped."""
+        """What lies inside of a view of this size; cut to it, what is left of objects ignored, slivers of them
+        and what is outside dropped. What is thin and lies inside stays: it is what the line is to find."""
         limits = np.array([width, height, width, height])
         boxes = np.clip(self.boxes, 0.0, limits)
         sides = boxes[:, 2:] - boxes[:, :2]
         whole = np.maximum((self.boxes[:, 2:] - self.boxes[:, :2]).prod(axis=1), 1e-9)
         left = sides.clip(min=0.0).prod(axis=1) / whole
-        seen = sides.min(axis=1, initial=np.inf) >= _LEAST_SIDE if len(sides) else np.zeros(0, np.bool_)
+        thin = sides.min(axis=1, initial=np.inf) < _LEAST_SIDE if len(sides) else np.zeros(0, np.bool_)
+        seen = (left > 0.0) & ~(thin & (left < _VISIBLE))
         labels = np.where(left < _VISIBLE, IGNORED, self.labels)
         return Objects(boxes[seen], labels[seen])
 

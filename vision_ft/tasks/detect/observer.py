@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vision_ft.bundle.boxes import overlaps
+from vision_ft.bundle.boxes import intersections, overlaps
 from vision_ft.bundle.classes import object_classes
 from vision_ft.bundle.manifest import Calibration, Manifest
 from vision_ft.bundle.results import Prediction
@@ -74,7 +74,9 @@ class DetectObserver:
         """COCO's average precision, recall and precision of the detections that count, by class and in all."""
         count = len(self.classes)
         groups = np.array(self.groups, dtype=np.str_)
-        coco = coco_figures(self.images, count, self._most)
+        # Of an image in tiles there may be more than the graph gives of one; COCO's evaluator counts 10 in any case.
+        most = max(10, self._most, *(len(one.boxes) for one in self.images))
+        coco = coco_figures(self.images, count, most)
         draws = draw(self.images, groups, count, seed=seed)
         bearing = len({g for g, one in zip(self.groups, self.images, strict=True) if (~one.ignored).any()})
         found: dict[str, Any] = {"matched_at_iou": MATCH, "shown_from": self.shown_from}
@@ -139,7 +141,8 @@ class DetectObserver:
             shown = np.flatnonzero(image.scores >= self.shown_from)
             free = np.ones(len(truth), np.bool_)
             near = overlaps(image.boxes, truth)
-            crowd = overlaps(image.boxes, image.truth[~real])
+            area = np.maximum((image.boxes[:, 2:] - image.boxes[:, :2]).prod(axis=1), 1e-12)[:, None]
+            crowd = intersections(image.boxes, image.truth[~real]) / area
             for row in shown[np.argsort(-image.scores[shown], kind="stable")]:
                 best = np.where(free, near[row], -1.0)
                 if len(best) and best.max() >= MATCH:

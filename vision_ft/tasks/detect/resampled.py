@@ -15,6 +15,8 @@ from vision_ft.tasks.detect.average_precision import Found, average_precision, m
 
 IOUS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 REPLICATES = 300
+_AT_ONCE = 4_000_000
+"""Detections, over all draws, that are weighed together: 50 bytes each."""
 _FEW = 2
 """Groups below which drawing tells nothing."""
 
@@ -51,13 +53,15 @@ def draw(images: Sequence[Found], groups: NDArray[np.str_], classes: int, *, see
                 continue
             per_detection = np.repeat(own, [len(one.scores) for one in flags])
             totals = np.bincount(own, weights=[one.total for one in flags], minlength=len(names))
-            found[level, :, label] = average_precision(
-                np.concatenate([one.scores for one in flags]),
-                np.concatenate([one.right for one in flags]),
-                np.concatenate([one.ignored for one in flags]),
-                weights[:, per_detection],
-                weights @ totals,
+            scores, right, ignored = (
+                np.concatenate([getattr(one, name) for one in flags]) for name in ("scores", "right", "ignored")
             )
+            block = max(1, _AT_ONCE // max(1, len(per_detection)))
+            for start in range(0, REPLICATES, block):
+                some = weights[start : start + block]
+                found[level, start : start + block, label] = average_precision(
+                    scores, right, ignored, some[:, per_detection], some @ totals
+                )
     return Draws(found[0], found.mean(axis=0))
 
 

@@ -100,6 +100,7 @@ class CropDataset(Dataset[Item]):
             return None
         moved = made[1] if donor.defects else np.zeros_like(made[1])
         rows, columns = np.nonzero(moved)
+        moved = np.where((moved == 0) & (recipient.mask == IGNORED), IGNORED, moved).astype(np.uint8)
         places = (np.stack([columns, rows], axis=1).astype(np.int64),) if len(rows) else ()
         return replace(recipient, image=made[0], mask=moved, defects=places)
 

@@ -13,7 +13,7 @@ from vision_ft.bundle.defects import SegmentResult
 from vision_ft.bundle.manifest import Manifest
 from vision_ft.bundle.results import Prediction
 from vision_ft.data.index import Sample
-from vision_ft.data.object_masks import class_mask
+from vision_ft.data.object_masks import known_mask
 from vision_ft.evaluation.figures import Figure
 from vision_ft.evaluation.judging import Exhibit
 from vision_ft.evaluation.proportions import share
@@ -41,7 +41,7 @@ class SegmentObserver:
         """Keep the areas by class, and which labelled defects were met."""
         result = prediction.result
         assert isinstance(result, SegmentResult)
-        truth = class_mask(sample, self._classes)
+        truth = known_mask(sample, self._classes)
         found = [one.region for one in result.defects]
         self.images.append(overlap(truth, result.label_map(), found, len(self._objects)))
         self._samples.append((sample.path.as_posix(), sample.targets[0], sample.part, sample.group))

@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision_ft.bundle.classes import ClassInfo, background_of
+from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decode import decode
 from vision_ft.bundle.manifest import InputSpec
 from vision_ft.bundle.place import Geometry, geometry_of
 from vision_ft.bundle.threads import cpu_budget
 from vision_ft.bundle.tiles import region_of
 from vision_ft.data.index import Sample
-from vision_ft.data.object_masks import IGNORED, class_mask
+from vision_ft.data.object_masks import IGNORED, known_mask
 from vision_ft.tasks.sampling import derive_seed
 
 _SHRINK_BELOW = 0.9
@@ -112,25 +112,14 @@ class Pictures:
         return (sample.width, sample.height) if sample.width else self[row].image.shape[1::-1]
 
     def read(self, sample: Sample) -> Picture:
-        """Decode an image and its labels; raises what `class_mask` raises."""
+        """Decode an image and its labels; raises what `known_mask` raises."""
         image = decode(sample.path.read_bytes(), window=self.spec.window)
-        mask = labels_of(sample, self._classes)
+        mask = known_mask(sample, self._classes)
         frame = frame_of(image.shape[1], image.shape[0], self.spec)
         share = min(1.0, max(frame.scale) * self._zoom)
         if share < _SHRINK_BELOW:
             image, mask, frame = _shrunk(image, mask, frame, share)
         return Picture(image, mask, frame, _places(mask, sample.digest))
-
-
-def labels_of(sample: Sample, classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
-    """The class of each pixel as training takes it (see `class_mask`).
-
-    An image that is labelled as defective and shows nothing says not where: it is ignored as a whole.
-    """
-    mask = class_mask(sample, classes)
-    if not mask.any() and sample.targets[0] != background_of(classes).id:
-        mask[:] = IGNORED
-    return mask
 
 
 def frame_of(width: int, height: int, spec: InputSpec) -> Geometry:

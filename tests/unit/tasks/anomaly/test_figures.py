@@ -202,3 +202,37 @@ def test_misses_and_false_alarms_are_shown_first(labelled: Index) -> None:
     }
     assert exhibits(table, scores, None) == ()
     assert sections(np.array([np.nan]), np.array([True]), 1.0) == ()
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_a_thin_defect_of_a_large_image_is_one_defect_however_small_its_map(slope: float) -> None:
+    truth = np.zeros((2048, 2048), np.uint8)
+    end = (1900, round(100 + 1800 * slope))
+    cv2.line(truth, (100, 101), end, 1, 1)
+    field = np.zeros((256, 256), np.float32)
+    small = np.zeros(truth.shape, np.uint8)
+    cv2.line(small, (100, 101), end, 1, 16)
+    field[cv2.resize(small, (256, 256), interpolation=cv2.INTER_AREA) > 0] = 3.0
+    tally = PixelTally()
+    tally.add("a", field, truth, good=False)
+    tally.add("b", np.zeros((256, 256), np.float32), np.zeros((256, 256), np.uint8), good=True)
+    assert sum(one.regions for one in tally._counts) == 1
+    found = tally.figures(seed=0)
+    assert found["pixel_auroc"].value is not None
+    assert found["pixel_auroc"].value > 0.99
+    assert found["aupro"].value is not None
+    assert found["aupro"].value > 0.9
+
+
+def test_ignored_pixels_count_nowhere_in_a_smaller_map() -> None:
+    truth = np.zeros((1024, 1024), np.uint8)
+    truth[500:504] = 255
+    truth[100:200, 100:200] = 1
+    field = np.zeros((128, 128), np.float32)
+    field[12:26, 12:26] = 2.0
+    field[62:64] = 9.0
+    tally = PixelTally()
+    tally.add("a", field, truth, good=False)
+    tally.add("b", np.zeros((128, 128), np.float32), np.zeros((128, 128), np.uint8), good=True)
+    value = tally.figures(seed=0)["pixel_auroc"].value
+    assert value == pytest.approx(1.0, abs=0.01)

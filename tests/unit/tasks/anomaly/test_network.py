@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -164,6 +165,13 @@ def test_the_blotch_is_a_new_verdict(make_data: MakeData) -> None:
     changed = (before != after).any(axis=2).mean()
     assert 0.08 < changed < 0.16
     assert blotched(encoded[0], seed=0) == made[0]
+
+
+@pytest.mark.parametrize("size", [(1, 5), (5, 1), (1, 1), (2, 3)])
+def test_the_smallest_image_can_have_a_blotch(size: tuple[int, int]) -> None:
+    done, encoded = cv2.imencode(".png", np.zeros((*size, 3), np.uint8))
+    assert done
+    assert decode(blotched(encoded.tobytes(), seed=0)).shape == (*size, 3)
 
 
 def test_options_are_checked() -> None:

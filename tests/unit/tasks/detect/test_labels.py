@@ -76,3 +76,10 @@ def test_a_pasted_object_lies_on_no_other() -> None:
     left, top, right, bottom = found.boxes[1].astype(int)
     assert made[(top + bottom) // 2, (left + right) // 2, 0] == 200
     assert left >= 10 or top >= 10
+
+
+def test_what_is_thin_and_lies_inside_is_to_be_found() -> None:
+    found = objects([10, 10, 210, 11.5], [5, 5, 5.4, 5.4], labels=[1, 2]).clipped(512, 512)
+    assert found.labels.tolist() == [1, 2]
+    cut = objects([-90, 0, 1, 10], labels=[1]).clipped(100, 100)
+    assert len(cut) == 0

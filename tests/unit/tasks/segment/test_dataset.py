@@ -10,11 +10,11 @@ import torch
 
 from vision_ft.bundle.place import geometry_of, place, place_mask
 from vision_ft.data.index import Index
-from vision_ft.data.object_masks import IGNORED, class_mask
+from vision_ft.data.object_masks import IGNORED, class_mask, known_mask
 from vision_ft.recipe.augment import AugmentSection
 from vision_ft.tasks.augmentation import build_augmentation
 from vision_ft.tasks.segment.dataset import CropDataset, Variation, ViewDataset, augment_masked, crop_weights
-from vision_ft.tasks.segment.pictures import Pictures, PictureStore, labels_of
+from vision_ft.tasks.segment.pictures import Pictures, PictureStore
 from vision_ft.tasks.segment.task import TASK
 
 from .conftest import MakeData
@@ -108,8 +108,8 @@ def test_a_defective_image_that_shows_nothing_is_ignored(labelled: Index) -> Non
     samples = list(labelled.samples())
     sample = next(one for one in samples if one.targets[0] == "scratch")
     blank = next(one for one in samples if one.targets[0] == "good")
-    assert (labels_of(replace(sample, mask=blank.mask), labelled.classes) == IGNORED).all()
-    assert not labels_of(blank, labelled.classes).any()
+    assert (known_mask(replace(sample, mask=blank.mask), labelled.classes) == IGNORED).all()
+    assert not known_mask(blank, labelled.classes).any()
 
 
 def test_the_background_has_its_share(labelled: Index) -> None:
@@ -156,3 +156,20 @@ def test_masks_go_with_their_images_through_the_augmentation() -> None:
         moved, labels = augment_masked(SURFACE, image, mask, int(seed))
         assert set(np.unique(labels)) <= {0, 3}
         assert moved[labels == 3].mean() > moved[labels == 0].mean() + 60
+
+
+def test_what_a_good_part_ignores_stays_ignored_under_a_defect(labelled: Index, make_data: MakeData) -> None:
+    dataset = _crops(_pictures(labelled, make_data), labelled, transplant=1.0)
+    pictures = dataset.pictures
+    for digest, picture in list(pictures._kept.items()):
+        if not picture.defects:
+            mask = picture.mask.copy()
+            mask[:6] = IGNORED
+            pictures._kept[digest] = replace(picture, mask=mask)
+    row = next(row for row, sample in enumerate(pictures.samples) if sample.targets[0] == "scratch")
+    made = [dataset._transplanted(row, np.random.default_rng(seed)) for seed in range(8)]
+    assert any(one is not None for one in made)
+    for one in made:
+        if one is not None:
+            assert ((one.mask[:6] == IGNORED) | (one.mask[:6] == 1)).all()
+            assert not (one.mask[6:] == IGNORED).any()
