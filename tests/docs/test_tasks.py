@@ -46,11 +46,13 @@ def test_each_figure_of_a_task_is_explained(task: str) -> None:
 
 @pytest.mark.parametrize("task", LISTS)
 def test_an_answer_that_is_shown_is_one_of_the_task(task: str) -> None:
-    (shown,) = (answer for answer in ANSWERS if LISTS[task] in answer)
+    answers = [answer for answer in ANSWERS if LISTS[task] in answer]
+    assert answers
     model = answer_model(task)
-    # What all tasks have in common is shortened.
-    model.model_validate({key: value for key, value in shown.items() if key in model.model_fields})
-    assert set(model.model_fields) <= set(shown)
+    for shown in answers:
+        # What all tasks have in common is shortened.
+        model.model_validate({key: value for key, value in shown.items() if key in model.model_fields})
+        assert set(model.model_fields) <= set(shown)
 
 
 def test_an_object_of_two_stages_is_one_too() -> None:

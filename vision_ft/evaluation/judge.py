@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.predictor import load
 from vision_ft.data.index import Index
 from vision_ft.data.split import SavedSplit, assign
@@ -41,6 +43,7 @@ def judge_bundle(
     """
     predictor = load(bundle, device=device)
     judge = judge_of(predictor.stage.task)
+    index = _with_good(index, predictor.stage.classes)
     chosen = _of_split(judge.labels(index), split, split_file)
     if leave_out_seen:
         seen = predictor.bundle.training_digests()
@@ -65,6 +68,16 @@ def judge_bundle(
         )
         write_summary(report / "metrics.json", summary)
     return summary
+
+
+def _with_good(index: Index, bundle: Sequence[ClassInfo]) -> Index:
+    """The index with the bundle's good classes, where nothing says of its own which of them are good."""
+    if any(one.good or one.background for one in index.classes):
+        return index
+    good = {one.id: one for one in bundle if one.good}
+    own = {one.id for one in index.classes}
+    marked = tuple(one.model_copy(update={"good": True}) if one.id in good else one for one in index.classes)
+    return replace(index, classes=(*marked, *(one for name, one in good.items() if name not in own)))
 
 
 def _of_split(index: Index, split: str, file: Path | None) -> Index:

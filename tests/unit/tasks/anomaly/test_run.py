@@ -54,3 +54,12 @@ def test_good_parts_are_enough(tmp_path: Path) -> None:
     assert set(figures["slices"]["label"]) == {"fine", "scratch", "stain"}
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "Good and anomalous images by their score" in page
+
+    # Also where nothing but the folders' names says what they show, and where there is no good one among them.
+    for labels in ({"fine": 3, "scratch": 3}, {"scratch": 3}):
+        folder = tmp_path / "-".join(labels)
+        write_tiny_parts(folder, labels)
+        found = judge_bundle(result.bundle, load_index(root=folder / "images"), judge_of=task_judge)
+        assert found["escape_rate"] is not None
+        assert found["per_class"]["anomaly"]["support"] == 6
+        assert (found["overkill_rate"] is None) == ("fine" not in labels)
