@@ -22,6 +22,11 @@ def intersections(left: Boxes, right: Boxes) -> NDArray[np.float64]:
     return np.asarray(sides[..., 0] * sides[..., 1], dtype=np.float64)
 
 
+def shares_within(left: Boxes, right: Boxes) -> NDArray[np.float64]:
+    """Share of each left box that lies in each right one [N, M], in [0, 1]."""
+    return np.asarray(intersections(left, right) / np.maximum(areas(left), 1e-12)[:, None], dtype=np.float64)
+
+
 def overlaps(left: Boxes, right: Boxes) -> NDArray[np.float64]:
     """Intersection over union of each pair [N, M], in [0, 1]."""
     common = intersections(left, right)

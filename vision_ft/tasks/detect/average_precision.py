@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vision_ft.bundle.boxes import intersections, overlaps
+from vision_ft.bundle.boxes import overlaps, shares_within
 
 _RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -65,8 +65,7 @@ def matched(image: Found, label: int, iou: float, *, from_score: float = 0.0) ->
     ignored = np.zeros(len(boxes), np.bool_)
     free = np.ones(len(truth), np.bool_)
     near = overlaps(boxes, truth)
-    area = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-12)[:, None]
-    inside = intersections(boxes, crowd) / area
+    inside = shares_within(boxes, crowd)
     for row in range(len(boxes)):
         best = np.where(free, near[row], -1.0)
         if len(best) and best.max() >= iou:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vision_ft.bundle.boxes import intersections, overlaps
+from vision_ft.bundle.boxes import overlaps, shares_within
 from vision_ft.bundle.classes import object_classes
 from vision_ft.bundle.manifest import Calibration, Manifest
 from vision_ft.bundle.results import Prediction
@@ -141,8 +141,7 @@ class DetectObserver:
             shown = np.flatnonzero(image.scores >= self.shown_from)
             free = np.ones(len(truth), np.bool_)
             near = overlaps(image.boxes, truth)
-            area = np.maximum((image.boxes[:, 2:] - image.boxes[:, :2]).prod(axis=1), 1e-12)[:, None]
-            crowd = intersections(image.boxes, image.truth[~real]) / area
+            crowd = shares_within(image.boxes, image.truth[~real])
             for row in shown[np.argsort(-image.scores[shown], kind="stable")]:
                 best = np.where(free, near[row], -1.0)
                 if len(best) and best.max() >= MATCH:
