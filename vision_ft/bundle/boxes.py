@@ -52,13 +52,17 @@ def merge_views(
     order = np.argsort(-scores, kind="stable")
     boxes, scores, labels, cut = boxes[order].copy(), scores[order], labels[order], cut[order]
     alive = np.ones(len(boxes), dtype=np.bool_)
+    grids = {int(label): _Grid(boxes, np.flatnonzero(labels == label)) for label in np.unique(labels)}
     for row in range(len(boxes)):
         if not alive[row]:
             continue
+        grid = grids[int(labels[row])]
         again = True
         while again:
             again = False
-            rivals = np.flatnonzero(alive & (labels == labels[row]) & (np.arange(len(boxes)) > row))
+            near = grid.near(boxes[row])
+            # Only worse ones, and these have not grown yet: the grid still knows where they lie.
+            rivals = near[alive[near] & (near > row)]
             common = intersections(boxes[row : row + 1], boxes[rivals])[0]
             own, others = areas(boxes[row : row + 1])[0], areas(boxes[rivals])
             same = common > iou * (own + others - common)
@@ -71,3 +75,39 @@ def merge_views(
                 again = again or bool((grown != boxes[row]).any())
                 boxes[row] = grown
     return boxes[alive], scores[alive], labels[alive]
+
+
+class _Grid:
+    """Boxes by the square of a grid that their centre lies in; a square is as wide as the largest box.
+
+    Thousands of tiles give tens of thousands of boxes, and comparing each with each would take minutes.
+    """
+
+    def __init__(self, boxes: Boxes, rows: NDArray[np.int64]) -> None:
+        """Of all `boxes`, those with the numbers `rows` [n], ascending."""
+        own = boxes[rows]
+        self._reach = max(1.0, float((own[:, 2:] - own[:, :2]).max(initial=0.0)))
+        squares = np.floor((own[:, :2] + own[:, 2:]) / (2 * self._reach)).astype(np.int64)
+        by_square = np.lexsort((rows, squares[:, 1], squares[:, 0]))
+        sorted_squares = squares[by_square]
+        new = np.flatnonzero((np.diff(sorted_squares, axis=0) != 0).any(axis=1)) + 1
+        self._held = {
+            (int(squares[some[0], 0]), int(squares[some[0], 1])): rows[some]
+            for some in np.split(by_square, new)
+            if len(some)
+        }
+
+    def near(self, box: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Numbers of all boxes that may overlap this one, and some others, ascending."""
+        low = np.floor((box[:2] - self._reach / 2) / self._reach).astype(np.int64)
+        high = np.floor((box[2:] + self._reach / 2) / self._reach).astype(np.int64)
+        if (high - low + 1).prod() > len(self._held):
+            found = list(self._held.values())
+        else:
+            found = [
+                self._held[x, y]
+                for x in range(low[0], high[0] + 1)
+                for y in range(low[1], high[1] + 1)
+                if (x, y) in self._held
+            ]
+        return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)

@@ -14,6 +14,7 @@ from vision_ft.cli.parsing import Parser, RecipeFlags
 from vision_ft.cli.tables import print_summary
 from vision_ft.errors import UsageError
 from vision_ft.recipe.load import json_schema, load_recipe, to_yaml
+from vision_ft.training.prepare import image_source
 
 
 def run(argv: Sequence[str]) -> int:
@@ -51,6 +52,8 @@ def run(argv: Sequence[str]) -> int:
     if found.print_config:
         print(to_yaml(recipe), end="")
         return 0
+    if not found.resume:
+        image_source(recipe)
     speak()
     from vision_ft.training import Interrupted, train
 

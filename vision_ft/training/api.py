@@ -41,7 +41,7 @@ from vision_ft.training.devices import (
 from vision_ft.training.embedding import embed_images
 from vision_ft.training.finders import apply_finders
 from vision_ft.training.fit import FitPlan, best_checkpoint, check_trainer, fit, fresh_backbone, rebuild
-from vision_ft.training.prepare import Prepared, prepare, read_images, reopen
+from vision_ft.training.prepare import Prepared, image_source, prepare, read_images, reopen
 from vision_ft.training.reporting import report_run
 from vision_ft.training.run_folder import RunFolder, open_run
 
@@ -89,8 +89,9 @@ def train(
     Raises `VisionFTError` and its kin for what a user can put right, and `Interrupted` on Ctrl-C.
     """
     started = time.monotonic()
-    folder = open_run(Path(run) if run is not None else Path("runs") / time.strftime("%Y%m%d-%H%M%S"), resume=resume)
+    at = Path(run) if run is not None else Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     if resume:
+        folder = open_run(at, resume=True)
         recipe = load_recipe(folder.recipe)
     elif not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe, overrides)
@@ -102,6 +103,10 @@ def train(
     keep_freed_memory()
     task, judge = torch_task(recipe.task.name), task_judge(recipe.task.name)
     _check(recipe, task)
+    if not resume:
+        # What cannot start leaves no folder behind.
+        image_source(recipe)
+        folder = open_run(at, resume=False)
     prepared = _prepared(recipe, folder, judge, resume=resume)
     if not any(one.good for one in prepared.index.classes):
         folder.say(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vision_ft.bundle.manifest import InputSpec, TileSpec
+from vision_ft.data import cards
 from vision_ft.data.duplicates import Embed
 from vision_ft.data.folds import group_folds, suggest
 from vision_ft.data.index import Index, Sample
@@ -61,10 +63,11 @@ def input_spec(recipe: Recipe) -> InputSpec:
     )
 
 
-def read_images(recipe: Recipe, *, embed: Embed | None = None) -> Index:
-    """The labelled images that a recipe names; raises `UsageError` where it names none.
+def image_source(recipe: Recipe) -> Path:
+    """The folder that a recipe's images lie below.
 
-    Where nothing says which images show one part, `embed` makes the search for near-duplicates sharper.
+    Raises `UsageError` where it names none or there is no such folder, and `DataError` for a card that is not
+    to be had: what can be said before anything is read or written.
     """
     data = recipe.data
     if data.root is None and data.csv is None:
@@ -72,6 +75,19 @@ def read_images(recipe: Recipe, *, embed: Embed | None = None) -> Index:
     root = data.root if data.root is not None else data.csv.parent  # type: ignore[union-attr]
     if not root.is_dir():
         raise UsageError(f"data.root {root}", expected="a folder of images", got="no such folder")
+    if data.csv is not None and not data.csv.is_file():
+        raise UsageError(f"data.csv {data.csv}", expected="a table of images", got="no such file")
+    if data.card is not None:
+        cards.find(data.card)
+    return root
+
+
+def read_images(recipe: Recipe, *, embed: Embed | None = None) -> Index:
+    """The labelled images that a recipe names; raises `UsageError` where it names none.
+
+    Where nothing says which images show one part, `embed` makes the search for near-duplicates sharper.
+    """
+    root, data = image_source(recipe), recipe.data
     return load_index(
         root=root,
         card=data.card,

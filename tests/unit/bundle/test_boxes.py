@@ -134,3 +134,35 @@ def test_merging_keeps_the_best_and_invents_nothing(given_boxes: Boxes, data: st
         assert all(tuple(row) in rows for row in found.tolist())
         alike = (of[:, None] == of[None, :]) & ~np.eye(len(of), dtype=bool)
         assert not (overlaps(found, found)[alike] > 0.5 + 1e-9).any()
+
+
+def every_pair(given_boxes: Boxes, scores: NDArray[np.float64], cut: NDArray[np.bool_], iou: float) -> list[list[float]]:
+    """What merging boxes of one class is to give, each compared with each."""
+    left = [(given_boxes[row].tolist(), bool(cut[row])) for row in np.argsort(-scores, kind="stable")]
+    found = []
+    while left:
+        (box, was_cut), left = left[0], left[1:]
+        grown = True
+        while grown:
+            own = np.array([box])
+            others = np.array([one for one, _ in left]).reshape(-1, 4)
+            common = intersections(own, others)[0]
+            smaller = np.minimum(areas(own), areas(others))
+            same = common > iou * (areas(own) + areas(others) - common)
+            pieces = (common > 0) & (common >= 0.5 * smaller) & np.array([one or was_cut for _, one in left], bool)
+            both = np.concatenate([own, others[pieces]])
+            before, box = box, [*both[:, :2].min(axis=0).tolist(), *both[:, 2:].max(axis=0).tolist()]
+            left = [one for one, gone in zip(left, same | pieces, strict=True) if not gone]
+            grown = box != before
+        found.append(box)
+    return found
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.floats(2, 60), st.booleans())
+def test_merging_is_as_if_each_box_were_compared_with_each(seed: int, count: int, largest: float, some: bool) -> None:
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 100, (count, 2)).round(1)
+    crowd = np.concatenate([corner, corner + rng.uniform(0, largest, (count, 2)).round(1)], axis=1)
+    scores, cut = rng.uniform(0, 1, count), rng.random(count) < (0.3 if some else 0.0)
+    found, _, _ = merge_views(crowd, scores, np.zeros(count, np.int64), cut, iou=0.4)
+    assert found.tolist() == every_pair(crowd, scores, cut, 0.4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,10 @@ def test_the_schema_is_printed(run: Run) -> None:
         (("--trainer.max_epochs",), "argument --trainer.max_epochs: expected one argument"),
         (("nowhere.yaml",), "recipe nowhere.yaml: expected a YAML file, got no such file"),
         (("classify_defect",), "Did you mean classify_defects?"),
+        ((), "The recipe names no images. Give their folder with --data.root DIR."),
+        (("--data.root", "gone"), "data.root gone: expected a folder of images, got no such folder."),
+        (("--data.csv", "gone.csv"), "data.csv gone.csv: expected a table of images, got no such file."),
+        (("--data.root", ".", "--data.card", "sampel"), "There is no data card 'sampel'"),
         (("--resume",), "--resume: expected --run DIR"),
         (("--resume", "--run", "gone"), "--run gone: expected the folder of the interrupted run, got no such folder"),
         (("--resume", "--run", ".", "--seed", "3"), "got recipe flags. Leave them out."),
@@ -141,6 +147,15 @@ def test_a_mistake_is_one_sentence(run: Run, arguments: tuple[str, ...], says: s
     assert answer.code == 2
     assert says in answer.complaint
     assert answer.out == ""
+    assert not Path("runs").exists()
+
+
+def test_a_mistake_is_found_before_torch_is_loaded() -> None:
+    line = (
+        "import sys; from vision_ft.cli import main; code = main(['train', '--data.root', 'gone']); "
+        "sys.exit(3 if 'torch' in sys.modules else code)"
+    )
+    assert subprocess.run([sys.executable, "-c", line], capture_output=True, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("folder", ["gone", "."])

@@ -17,7 +17,7 @@ import yaml
 from vision_ft.bundle.predictor import load
 from vision_ft.data.index import Index
 from vision_ft.data.split import SavedSplit
-from vision_ft.errors import RecipeError, TrainingError, UsageError
+from vision_ft.errors import RecipeError, TrainingError, UsageError, VisionFTError
 from vision_ft.evaluation.judge import judge_bundle
 from vision_ft.evaluation.table import read_table
 from vision_ft.recipe import load_recipe
@@ -169,9 +169,14 @@ def test_a_run_that_never_started_cannot_be_resumed_or_exported(tmp_path: Path, 
 
 def test_a_start_that_failed_can_be_repeated_in_its_folder(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     run = tmp_path / "run"
+    with pytest.raises(UsageError, match="no such folder"):
+        train(make_recipe(data__root=str(tmp_path / "elsewhere")), run=run)
+    assert not run.exists()
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
     for _ in range(2):
-        with pytest.raises(UsageError, match="no such folder"):
-            train(make_recipe(data__root=str(tmp_path / "elsewhere")), run=run)
+        with pytest.raises(VisionFTError, match="nothing"):
+            train(make_recipe(data__root=str(nothing)), run=run)
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(UsageError, match="expected a folder, got a file"):

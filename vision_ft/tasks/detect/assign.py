@@ -15,6 +15,8 @@ from torch import Tensor
 from vision_ft.tasks.detect.network import Dense
 
 _SCORE_POWER, _OVERLAP_POWER = 1.0, 4.0
+_AT_ONCE = 2**23
+"""Pairs of an object and a cell that are looked at in one go, unless one image has more: about half a GB."""
 
 
 class Assigned(NamedTuple):
@@ -37,11 +39,29 @@ def assign(dense: Dense, centres: Tensor, boxes: Tensor, labels: Tensor, *, cand
     `boxes` float [N, M, 4] and `labels` int64 [N, M] are padded: -1 is no object, -2 an ignored one.
     """
     count, cells, _ = dense.logits.shape
-    objects = boxes.shape[1]
-    if objects == 0:
+    shown = (labels != -1).any(dim=0).nonzero()
+    if not len(shown):
         nothing = torch.zeros_like(dense.logits)
         none = torch.full((count, cells), -1, device=labels.device, dtype=torch.int64)
         return Assigned(nothing, none, nothing[..., 0], none > 0)
+    most = int(shown[-1]) + 1
+    boxes, labels = boxes[:, :most], labels[:, :most]
+    some = max(1, _AT_ONCE // (most * cells))
+    parts = [
+        _assigned(
+            Dense(dense.logits[first : first + some], dense.boxes[first : first + some]),
+            centres,
+            boxes[first : first + some],
+            labels[first : first + some],
+            candidates,
+        )
+        for first in range(0, count, some)
+    ]
+    return parts[0] if len(parts) == 1 else Assigned(*(torch.cat(one) for one in zip(*parts, strict=True)))
+
+
+def _assigned(dense: Dense, centres: Tensor, boxes: Tensor, labels: Tensor, candidates: int) -> Assigned:
+    cells, objects = dense.logits.shape[1], boxes.shape[1]
     real = labels >= 0
     low, high = boxes[:, :, None, :2], boxes[:, :, None, 2:]
     points = centres[None, None]

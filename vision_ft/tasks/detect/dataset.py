@@ -22,8 +22,8 @@ from vision_ft.tasks.images import PlacedImages
 from vision_ft.tasks.sampling import Draw
 
 Item = tuple[Tensor, Tensor, Tensor]
-_MOST = 128
-"""Objects of an image that a batch has room for."""
+_MOST = 1024
+"""Objects of an image that a batch has room for; of more, the smallest are left out."""
 _AROUND_OBJECT = 0.75
 """Share of tiles that are cut around an object rather than anywhere."""
 

@@ -67,3 +67,27 @@ def test_better_boxes_cost_less() -> None:
     far = detection_loss(made, CENTRES, target, labels, candidates=5, box_weight=2.0)[1]
     near = detection_loss(right, CENTRES, target, labels, candidates=5, box_weight=2.0)[1]
     assert float(near) < 1e-5 < float(far)
+
+
+def test_crowded_batches_are_assigned_in_parts_as_they_would_be_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    corner = torch.rand(4, 30, 2, generator=generator) * 48
+    boxes = torch.cat([corner, corner + 2 + torch.rand(4, 30, 2, generator=generator) * 14], dim=2)
+    labels = torch.randint(-2, 2, (4, 30), generator=generator)
+    made = dense(images=4)
+    made = Dense(made.logits + torch.randn(made.logits.shape, generator=generator), made.boxes)
+    whole = assign(made, CENTRES, boxes, labels, candidates=5)
+    monkeypatch.setattr("vision_ft.tasks.detect.assign._AT_ONCE", 2 * 30 * len(CENTRES))
+    for one, other in zip(assign(made, CENTRES, boxes, labels, candidates=5), whole, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_padding_changes_nothing() -> None:
+    boxes, labels = torch.tensor([[[8.0, 8.0, 40.0, 40.0]]]), torch.tensor([[1]])
+    more = torch.cat([boxes, torch.zeros(1, 50, 4)], dim=1), torch.cat([labels, torch.full((1, 50), -1)], dim=1)
+    for one, other in zip(
+        assign(dense(), CENTRES, boxes, labels, candidates=5),
+        assign(dense(), CENTRES, *more, candidates=5),
+        strict=True,
+    ):
+        assert torch.equal(one, other)
