@@ -60,8 +60,8 @@ class Exportable:
 class MakesParityImages(Protocol):
     """What a task offers besides whose answers on labelled images may all be alike: it learns from good parts alone."""
 
-    def parity_images(self, images: Sequence[bytes]) -> list[bytes]:
-        """Encoded images made from some of these, on which another verdict is to be expected."""
+    def parity_images(self, images: Sequence[bytes], spec: InputSpec) -> list[bytes]:
+        """Encoded images made from some of these, on whose first view (see `views_of`) another verdict is expected."""
 
 
 class TorchTask(Protocol):

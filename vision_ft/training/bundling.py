@@ -152,5 +152,5 @@ def _parity_images(recipe: Recipe, task: TorchTask, prepared: Prepared) -> list[
             if queue and len(chosen) < recipe.export.parity_images:
                 chosen.append(queue.pop(0))
     images = [sample.path.read_bytes() for sample in chosen]
-    made = task.parity_images(images) if isinstance(task, MakesParityImages) else []
+    made = task.parity_images(images, prepared.spec) if isinstance(task, MakesParityImages) else []
     return [*images[: len(images) - len(made)], *made]

@@ -9,22 +9,22 @@ import torch
 from torch import Tensor
 
 from vision_ft.tasks.anomaly.network import AnomalyNetwork
-from vision_ft.tasks.images import PlacedImages
+from vision_ft.tasks.anomaly.views import GoodViews
 
 View = tuple[int, bool]
-"""Row of an image, and whether it is mirrored."""
+"""Number of a view (see `GoodViews`), and whether it is mirrored."""
 
 
 class FeatureCache:
-    """Features by image, kept between the fits of a run: folds share most of their images."""
+    """Features by view, kept between the fits of a run: folds share most of their images."""
 
     def __init__(self) -> None:
         self._network = ""
         self._kept: dict[tuple[str, bool], Tensor] = {}
         self._bytes = 0
 
-    def of(self, network: AnomalyNetwork, images: PlacedImages) -> dict[tuple[str, bool], Tensor]:
-        """What is kept of this network and input size, by digest and mirroring."""
+    def of(self, network: AnomalyNetwork, images: GoodViews) -> dict[tuple[str, bool], Tensor]:
+        """What is kept of this network and input size, by `GoodViews.key` and mirroring."""
         weights = [float(p.detach().double().sum()) for p in network.backbone.parameters()]
         now = f"{images.spec.model_dump_json()} {network.stages} {weights}"
         if now != self._network:
@@ -32,7 +32,7 @@ class FeatureCache:
         return self._kept
 
     def keep(self, key: tuple[str, bool], features: Tensor, room: int) -> None:
-        """Keep features [D, h, w] of an image in half precision, unless all that is kept outgrows `room` bytes."""
+        """Keep features [D, h, w] of a view in half precision, unless all that is kept outgrows `room` bytes."""
         kept = features.half().cpu()
         size = kept.numel() * kept.element_size()
         if key not in self._kept and self._bytes + size <= room:
@@ -41,14 +41,14 @@ class FeatureCache:
 
 
 class PatchSource:
-    """The features of some images, as often as they are asked for.
+    """The features of some views, as often as they are asked for.
 
     They are rounded to half precision, whether they are kept or computed anew: that is far
     less than what two images of a part differ by.
     """
 
     def __init__(
-        self, network: AnomalyNetwork, images: PlacedImages, cache: FeatureCache, *, batch_size: int, cache_mb: int
+        self, network: AnomalyNetwork, images: GoodViews, cache: FeatureCache, *, batch_size: int, cache_mb: int
     ) -> None:
         self._network = network
         self._images = images
@@ -63,11 +63,11 @@ class PatchSource:
     def batches(self, views: Sequence[View]) -> Iterator[tuple[Sequence[View], Tensor]]:
         """Views with their features, float [n, D, h, w], a batch at a time."""
         kept = self._cache.of(self._network, self._images)
-        digests = [sample.digest for sample in self._images.samples]
+        keys = [self._images.key(number) for number in range(len(self))]
         device = self._network.mean.device
         for start in range(0, len(views), self._batch):
             some = views[start : start + self._batch]
-            missing = [view for view in some if (digests[view[0]], view[1]) not in kept]
+            missing = [view for view in some if (keys[view[0]], view[1]) not in kept]
             fresh: dict[View, Tensor] = {}
             if missing:
                 pictures = [self._images[row][:, ::-1] if mirror else self._images[row] for row, mirror in missing]
@@ -75,12 +75,12 @@ class PatchSource:
                 features = self._network.patches(pixels.to(device).permute(0, 3, 1, 2).float())
                 fresh = dict(zip(missing, features, strict=True))
                 for (row, mirror), one in fresh.items():
-                    self._cache.keep((digests[row], mirror), one, self._room)
+                    self._cache.keep((keys[row], mirror), one, self._room)
             yield (
                 some,
                 torch.stack(
                     [
-                        (fresh[view].half() if view in fresh else kept[digests[view[0]], view[1]]).to(device).float()
+                        (fresh[view].half() if view in fresh else kept[keys[view[0]], view[1]]).to(device).float()
                         for view in some
                     ]
                 ),

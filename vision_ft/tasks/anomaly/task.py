@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vision_ft.backbones.contract import Backbone
 from vision_ft.bundle.classes import ClassInfo, background_of
-from vision_ft.bundle.manifest import Calibration
+from vision_ft.bundle.manifest import Calibration, InputSpec
 from vision_ft.bundle.tasks.anomaly import AnomalyOptions
 from vision_ft.data.index import Sample
 from vision_ft.recipe.model import Recipe
@@ -24,6 +24,7 @@ from vision_ft.tasks.anomaly.graph import AnomalyGraph
 from vision_ft.tasks.anomaly.memory import fit_network
 from vision_ft.tasks.anomaly.module import AnomalyModule
 from vision_ft.tasks.anomaly.network import AnomalyNetwork
+from vision_ft.tasks.anomaly.views import GoodViews
 from vision_ft.tasks.contract import Exportable, FitData, Outputs
 from vision_ft.tasks.embeddings import embed_samples
 from vision_ft.tasks.images import PlacedImages, PlacedStore
@@ -32,16 +33,16 @@ from vision_ft.tasks.sampling import Draw, derive_seed
 
 
 class GoodImages(Dataset[tuple[Tensor, int]]):
-    """Placed images of good parts, uint8 RGB [H, W, 3], each with its row."""
+    """Views of good parts, uint8 RGB [H, W, 3], each with its number."""
 
-    def __init__(self, images: PlacedImages) -> None:
-        self.images = images
+    def __init__(self, views: GoodViews) -> None:
+        self.views = views
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.views)
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        return torch.from_numpy(self.images[draw[0]]), draw[0]
+        return torch.from_numpy(self.views[draw[0]]), draw[0]
 
 
 class AnomalyTask:
@@ -49,7 +50,7 @@ class AnomalyTask:
 
     default_epochs = 0
 
-    trains_on_tiles = False
+    trains_on_tiles = True
 
     monitors: tuple[str, ...] = ()
 
@@ -69,16 +70,16 @@ class AnomalyTask:
         samples = [sample for sample in data.train if sample.targets == (good,)]
         images = PlacedImages(samples, data.spec, cache_mb=data.recipe.data.cache_mb, store=self._images)
         images.load()
-        ordered: list[Draw] = [(row, 0) for row in range(len(images))]
-        return loader(GoodImages(images), ordered, data), None
+        views = GoodViews(images)
+        ordered: list[Draw] = [(number, 0) for number in range(len(views))]
+        return loader(GoodImages(views), ordered, data), None
 
     def preview(self, data: FitData, sample: Sample, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
-        """The image as it is: nothing is varied, but mirrored images are learned too where the recipe says so."""
+        """The image as it is, or its tiles in turn: nothing is varied, but mirrored ones are learned too where the
+        recipe says so."""
         shown = self.loaders(data)[0]
-        samples = _images(shown).samples
-        if sample not in samples:
-            return []
-        return [item[0] for item in drawn_items(shown, samples.index(sample), seeds)]
+        own = [number for number, one in enumerate(_views(shown).samples) if one == sample]
+        return [drawn_items(shown, own[turn % len(own)], [seed])[0][0] for turn, seed in enumerate(seeds) if own]
 
     def build(self, data: FitData, backbone: Backbone, *, steps: int) -> AnomalyModule:
         """The module with its whole backbone frozen; it knows nothing of good parts yet."""
@@ -98,30 +99,30 @@ class AnomalyTask:
         recipe = data.recipe
         options = recipe.options(AnomalyOptions)
         source = self._source(module, data, train)
-        images = _images(train)
+        views = _views(train)
         share = fit_network(
             module.network.eval(),
             source,
-            np.array([sample.group for sample in images.samples], dtype=np.str_),
+            np.array([sample.group for sample in views.samples], dtype=np.str_),
             options,
             mirrored=options.mirrored and recipe.augment.flip_horizontal > 0,
             seed=derive_seed(recipe.seed, "memory"),
         )
         kept, dimensions = module.network.memory.shape
         say(
-            f"{len(images)} good images: {kept} patches of {dimensions} components, "
+            f"{len(views.images)} good images{f', {len(views)} tiles' if data.spec.tile else ''}: {kept} patches of {dimensions} components, "
             f"which hold {share:.0%} of the features' variance"
         )
 
     def warm_start_seconds(self, module: AnomalyModule, data: FitData, train: DataLoader[Any]) -> float:
-        """A batch's time for all images; what comes after the features takes little beside them."""
-        images = _images(train)
-        size = min(data.recipe.trainer.batch_size, len(images))
+        """A batch's time for all views; what comes after the features takes little beside them."""
+        count = len(_views(train))
+        size = min(data.recipe.trainer.batch_size, count)
         started = time.perf_counter()
         for _ in self._source(module, data, train).batches([(row, False) for row in range(size)]):
             pass
-        views = 2 if data.recipe.options(AnomalyOptions).mirrored else 1
-        return (time.perf_counter() - started) * views * len(images) / size
+        ways = 2 if data.recipe.options(AnomalyOptions).mirrored else 1
+        return (time.perf_counter() - started) * ways * count / size
 
     def embed(self, data: FitData, backbone: Backbone, samples: Sequence[Sample]) -> NDArray[np.float32]:
         """Averaged last maps of the pretrained backbone, float32 [N, D]."""
@@ -153,18 +154,18 @@ class AnomalyTask:
         """None is assumed: the bad score says how unusual an image is, not how likely a defect."""
         return {}
 
-    def parity_images(self, images: Sequence[bytes]) -> list[bytes]:
+    def parity_images(self, images: Sequence[bytes], spec: InputSpec) -> list[bytes]:
         """A quarter of the images again, each with a blotch, encoded as PNG: so that something is rejected.
 
         Where all images are good the comparison would otherwise see one verdict only.
         """
-        return [blotched(data, seed=number) for number, data in enumerate(images[: -(-len(images) // 4)])]
+        return [blotched(data, seed=number, spec=spec) for number, data in enumerate(images[: -(-len(images) // 4)])]
 
     def _source(self, module: AnomalyModule, data: FitData, train: DataLoader[Any]) -> PatchSource:
         section = data.recipe
         return PatchSource(
             module.network,
-            _images(train),
+            _views(train),
             self._features,
             batch_size=section.trainer.batch_size,
             cache_mb=section.data.cache_mb,
@@ -174,7 +175,7 @@ class AnomalyTask:
 TASK = AnomalyTask()
 
 
-def _images(train: DataLoader[Any]) -> PlacedImages:
+def _views(train: DataLoader[Any]) -> GoodViews:
     dataset = train.dataset
     assert isinstance(dataset, GoodImages)
-    return dataset.images
+    return dataset.views

@@ -12,7 +12,7 @@ import torch
 from scipy.spatial.distance import cdist, mahalanobis
 
 from vision_ft.bundle.decode import decode
-from vision_ft.bundle.manifest import Calibration
+from vision_ft.bundle.manifest import Calibration, InputSpec, Region, TileSpec
 from vision_ft.bundle.tasks.anomaly import AnomalyOptions
 from vision_ft.tasks.anomaly.blotches import blotched
 from vision_ft.tasks.anomaly.memory import choose_spread
@@ -158,13 +158,30 @@ def test_the_blotch_is_a_new_verdict(make_data: MakeData) -> None:
     task = AnomalyTask()
     assert isinstance(task, MakesParityImages)
     encoded = [sample.path.read_bytes() for sample in data.train[:6]]
-    made = task.parity_images(encoded)
+    made = task.parity_images(encoded, data.spec)
     assert len(made) == 2
     before, after = decode(encoded[0]), decode(made[0])
     assert before.shape == after.shape
     changed = (before != after).any(axis=2).mean()
     assert 0.08 < changed < 0.16
     assert blotched(encoded[0], seed=0) == made[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        ({"tile": TileSpec(size=40, overlap=0.2)}, (0, 0, 40, 40)),
+        ({"region": Region(left=0.5, top=0.25)}, (50, 20, 50, 60)),
+    ],
+)
+def test_the_blotch_lies_in_what_is_looked_at_first(change: dict[str, Any], seen: tuple[int, int, int, int]) -> None:
+    done, encoded = cv2.imencode(".png", np.full((80, 100, 3), 99, np.uint8))
+    assert done
+    spec = InputSpec(height=64, width=64).model_copy(update=change)
+    left, top, width, height = seen
+    for seed in range(5):
+        changed = (decode(blotched(encoded.tobytes(), seed=seed, spec=spec)) != 99).any(axis=2)
+        assert changed[top : top + height, left : left + width].sum() == changed.sum() > 0.08 * width * height
 
 
 @pytest.mark.parametrize("size", [(1, 5), (5, 1), (1, 1), (2, 3)])

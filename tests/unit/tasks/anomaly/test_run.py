@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from tests.support.one_thread import one_thread
 from tests.support.tiny_parts import write_tiny_parts
+from vision_ft.bundle.decode import decode
 from vision_ft.bundle.predictor import load
 from vision_ft.data.load import load_index
 from vision_ft.evaluation.judge import judge_bundle
@@ -63,3 +68,35 @@ def test_good_parts_are_enough(tmp_path: Path) -> None:
         assert found["escape_rate"] is not None
         assert found["per_class"]["anomaly"]["support"] == 6
         assert (found["overkill_rate"] is None) == ("fine" not in labels)
+
+
+def test_large_images_are_learned_and_judged_in_tiles(tmp_path: Path) -> None:
+    write_tiny_parts(tmp_path / "good", {"fine": 6}, size=(160, 200))
+    tiles = {"tile.size": 64, "tile.overlap": 0.25}
+    recipe = load_recipe(None, {**BASE, **tiles, "split.folds": 2, "split.test": 0.2, "seed": 1})
+    with one_thread():
+        result = train(recipe, root=tmp_path / "good" / "images", run=tmp_path / "run")
+    # 160 x 200 pixels are three by four tiles.
+    assert "10 good images, 120 tiles" in (result.run / "log.txt").read_text(encoding="utf-8")
+
+    predictor = load(result.bundle)
+    image = decode((tmp_path / "good" / "images" / "fine" / "fine_00_s0.png").read_bytes())
+    plain = predictor(encoded(image))
+    image[100:112, 20:32] = np.indices((12, 12)).sum(axis=0)[:, :, None] // 2 % 2 * 255
+    marked = predictor(encoded(image))
+    assert marked.label == "anomaly"
+    assert (marked.bad_score or 0.0) > (plain.bad_score or 0.0)
+    # One map of the whole image says where: the highest peak is at the mark, though several tiles saw it.
+    left, top, right, bottom = marked.to_json()["regions"][0]["box"]
+    assert left < 26 < right
+    assert top < 106 < bottom
+    assert right - left < 100
+    heat = marked.result.heatmap()
+    assert heat is not None
+    assert heat.shape == image.shape[:2]
+
+
+def encoded(image: NDArray[np.uint8]) -> bytes:
+    done, data = cv2.imencode(".png", image[:, :, ::-1])
+    assert done
+    return data.tobytes()
