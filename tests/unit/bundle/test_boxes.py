@@ -136,7 +136,9 @@ def test_merging_keeps_the_best_and_invents_nothing(given_boxes: Boxes, data: st
         assert not (overlaps(found, found)[alike] > 0.5 + 1e-9).any()
 
 
-def every_pair(given_boxes: Boxes, scores: NDArray[np.float64], cut: NDArray[np.bool_], iou: float) -> list[list[float]]:
+def every_pair(
+    given_boxes: Boxes, scores: NDArray[np.float64], cut: NDArray[np.bool_], iou: float
+) -> list[list[float]]:
     """What merging boxes of one class is to give, each compared with each."""
     left = [(given_boxes[row].tolist(), bool(cut[row])) for row in np.argsort(-scores, kind="stable")]
     found = []

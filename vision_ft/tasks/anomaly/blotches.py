@@ -22,9 +22,7 @@ def blotched(data: bytes, *, seed: int, spec: InputSpec | None = None) -> bytes:
     image = whole[top : top + height, left : left + width]
     rng = np.random.default_rng(seed)
     half = (max(1, round(0.2 * width)), max(1, round(0.2 * height)))
-    x, y = (
-        int(rng.integers(r, max(r + 1, side - r + 1))) for r, side in zip(half, (width, height), strict=True)
-    )
+    x, y = (int(rng.integers(r, max(r + 1, side - r + 1))) for r, side in zip(half, (width, height), strict=True))
     inside = np.zeros((height, width), np.uint8)
     cv2.ellipse(inside, (x, y), half, 0.0, 0.0, 360.0, 1, cv2.FILLED)
     cell = max(1, min(height, width) // 16)

@@ -109,10 +109,8 @@ class AnomalyTask:
             seed=derive_seed(recipe.seed, "memory"),
         )
         kept, dimensions = module.network.memory.shape
-        say(
-            f"{len(views.images)} good images{f', {len(views)} tiles' if data.spec.tile else ''}: {kept} patches of {dimensions} components, "
-            f"which hold {share:.0%} of the features' variance"
-        )
+        shown = f"{len(views.images)} good images" + (f", {len(views)} tiles" if data.spec.tile else "")
+        say(f"{shown}: {kept} patches of {dimensions} components, which hold {share:.0%} of the features' variance")
 
     def warm_start_seconds(self, module: AnomalyModule, data: FitData, train: DataLoader[Any]) -> float:
         """A batch's time for all views; what comes after the features takes little beside them."""
