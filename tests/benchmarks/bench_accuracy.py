@@ -2,6 +2,7 @@
 
     python tests/benchmarks/bench_accuracy.py magnetic_tile DIR --recipe classify_defects
     python tests/benchmarks/bench_accuracy.py magnetic_tile DIR --limit-per-class 10 --max-time 5m --seeds 0 1 2
+    python tests/benchmarks/bench_accuracy.py magnetic_tile_masks DIR --recipe segment_defects --folds 3
 
 The images are dealt into folds by group. For each fold the two fixed commands run as a user
 would run them: `vision-ft train` on the images of the other folds, `vision-ft evaluate` on the
@@ -24,7 +25,13 @@ from vision_ft.data.folds import group_folds
 from vision_ft.data.index import Index
 from vision_ft.data.load import load_index
 
-FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll")
+FIGURES = (
+    *("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll"),
+    *("map_50", "map"),
+    *("mean_iou", "mean_dice", "recall_per_defect", "false_alarm_area"),
+    *("image_auroc", "pixel_auroc"),
+)
+"""What is printed, as far as the recipe's task has it."""
 
 
 def main() -> None:
@@ -48,8 +55,9 @@ def main() -> None:
         for seed in found.seeds:
             rows.append(_run(found, index, folds, fold, seed))
             print(json.dumps(rows[-1]), flush=True)
-    print(f"mean of {len(rows)} runs:", {f: round(float(np.mean([r[f] for r in rows])), 4) for f in FIGURES})
-    print("sd:", {f: round(float(np.std([r[f] for r in rows])), 4) for f in FIGURES})
+    shown = [name for name in FIGURES if all(name in row for row in rows)]
+    print(f"mean of {len(rows)} runs:", {f: round(float(np.mean([r[f] for r in rows])), 4) for f in shown})
+    print("sd:", {f: round(float(np.std([r[f] for r in rows])), 4) for f in shown})
 
 
 def _run(found: argparse.Namespace, index: Index, folds: np.ndarray, fold: int, seed: int) -> dict[str, float]:
@@ -70,8 +78,11 @@ def _run(found: argparse.Namespace, index: Index, folds: np.ndarray, fold: int, 
         manifest = json.loads((run / "bundle" / "manifest.json").read_text())
         told = manifest["metrics"]
     row = {"fold": fold, "seed": seed, "train_s": round(seconds), "images": summary["images"]}
-    row |= {name: round(summary[name], 4) for name in FIGURES}
+    row |= {name: round(summary[name], 4) for name in FIGURES if summary.get(name) is not None}
     row |= {f"oof_{name}": round(told[name], 4) for name in FIGURES if told.get(name) is not None}
+    row |= {f"{name} {figure}": round(value[figure], 4)
+            for name, value in summary["per_class"].items()
+            for figure in ("iou", "ap_50") if value.get(figure) is not None}  # fmt: skip
     return row | {"escape_rate": summary["escape_rate"], "overkill_rate": summary["overkill_rate"]}
 
 

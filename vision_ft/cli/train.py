@@ -14,7 +14,6 @@ from vision_ft.cli.parsing import Parser, RecipeFlags
 from vision_ft.cli.tables import print_summary
 from vision_ft.errors import UsageError
 from vision_ft.recipe.load import json_schema, load_recipe, to_yaml
-from vision_ft.training.prepare import image_source
 
 
 def run(argv: Sequence[str]) -> int:
@@ -53,6 +52,9 @@ def run(argv: Sequence[str]) -> int:
         print(to_yaml(recipe), end="")
         return 0
     if not found.resume:
+        # Said at once: what trains takes seconds to load.
+        from vision_ft.training.prepare import image_source
+
         image_source(recipe)
     speak()
     from vision_ft.training import Interrupted, train

@@ -53,6 +53,7 @@ class PlacedImages:
         self._masks: dict[int, NDArray[np.uint8] | None] = {}
         self._whole: dict[int, NDArray[np.uint8]] = {}
         self._whole_bytes = 0
+        self._last: tuple[int, NDArray[np.uint8]] | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -75,15 +76,20 @@ class PlacedImages:
     def cut(self, row: int, geometry: Geometry) -> NDArray[np.uint8]:
         """A view of a sample's full-resolution image at the input size, uint8 [H, W, 3].
 
-        Decoded images are kept too, as far as they fit into `cache_mb` MiB.
+        Decoded images are kept too, as far as they fit into `cache_mb` MiB, and the last one in any case: views
+        are mostly asked for image by image.
         """
-        image = self._whole.get(row)
-        if image is None:
-            sample = self.samples[row]
-            image = decode(sample.path.read_bytes(), window=self.spec.window)
+        if row in self._whole:
+            image = self._whole[row]
+        elif self._last is not None and self._last[0] == row:
+            image = self._last[1]
+        else:
+            image = decode(self.samples[row].path.read_bytes(), window=self.spec.window)
             if self._whole_bytes + image.nbytes <= self._cache_mb * 2**20:
                 self._whole[row] = image
                 self._whole_bytes += image.nbytes
+            else:
+                self._last = (row, image)
         return place_view(image, geometry, pad=self.spec.pad)
 
     def mask(self, row: int) -> NDArray[np.uint8] | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vision_ft.bundle.decode import decode
-from vision_ft.bundle.manifest import InputSpec
+from vision_ft.bundle.manifest import InputSpec, TileSpec
 from vision_ft.bundle.place import place
+from vision_ft.bundle.tiles import views_of
 from vision_ft.data.index import Index
 from vision_ft.tasks.images import PlacedImages
 
@@ -43,6 +45,33 @@ def test_a_cached_image_needs_its_file_no_more(index: Index) -> None:
     before = images[0]
     images.samples[0] = images.samples[1]
     assert np.array_equal(images[0], before)
+
+
+@pytest.mark.parametrize(("cache_mb", "again"), [(0, 3), (64, 2)])
+def test_views_of_an_image_are_cut_from_one_decoded_image(
+    index: Index, cache_mb: int, again: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = list(index.samples())[:2]
+    images = PlacedImages(
+        samples, InputSpec(height=16, width=16, tile=TileSpec(size=16, overlap=0.2)), cache_mb=cache_mb
+    )
+    read = 0
+
+    def counted(data: bytes, *, window: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        nonlocal read
+        read += 1
+        return decode(data, window=window)
+
+    monkeypatch.setattr("vision_ft.tasks.images.decode", counted)
+    views = views_of(samples[0].width, samples[0].height, images.spec)
+    whole = decode(samples[0].path.read_bytes())
+    for view in views:
+        left, top, width, height = view.crop
+        assert np.array_equal(images.cut(0, view), whole[top : top + height, left : left + width])
+    assert read == 1
+    images.cut(1, views[0])
+    images.cut(0, views[0])
+    assert read == again
 
 
 def test_masks_are_placed_with_their_images(index: Index) -> None:
