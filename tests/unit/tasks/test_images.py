@@ -53,7 +53,7 @@ def test_views_of_an_image_are_cut_from_one_decoded_image(
 ) -> None:
     samples = list(index.samples())[:2]
     images = PlacedImages(
-        samples, InputSpec(height=16, width=16, tile=TileSpec(size=16, overlap=0.2)), cache_mb=cache_mb
+        samples, InputSpec(height=32, width=32, tile=TileSpec(size=32, overlap=0.2)), cache_mb=cache_mb
     )
     read = 0
 
