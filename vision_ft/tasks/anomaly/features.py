@@ -23,10 +23,10 @@ class FeatureCache:
         self._kept: dict[tuple[str, bool], Tensor] = {}
         self._bytes = 0
 
-    def of(self, network: AnomalyNetwork, images: GoodViews) -> dict[tuple[str, bool], Tensor]:
+    def of(self, network: AnomalyNetwork, views: GoodViews) -> dict[tuple[str, bool], Tensor]:
         """What is kept of this network and input size, by `GoodViews.key` and mirroring."""
         weights = [float(p.detach().double().sum()) for p in network.backbone.parameters()]
-        now = f"{images.spec.model_dump_json()} {network.stages} {weights}"
+        now = f"{views.spec.model_dump_json()} {network.stages} {weights}"
         if now != self._network:
             self._network, self._kept, self._bytes = now, {}, 0
         return self._kept
@@ -48,29 +48,29 @@ class PatchSource:
     """
 
     def __init__(
-        self, network: AnomalyNetwork, images: GoodViews, cache: FeatureCache, *, batch_size: int, cache_mb: int
+        self, network: AnomalyNetwork, shown: GoodViews, cache: FeatureCache, *, batch_size: int, cache_mb: int
     ) -> None:
         self._network = network
-        self._images = images
+        self._shown = shown
         self._cache = cache
         self._batch = batch_size
         self._room = cache_mb * 2**20
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._shown)
 
     @torch.no_grad()
     def batches(self, views: Sequence[View]) -> Iterator[tuple[Sequence[View], Tensor]]:
         """Views with their features, float [n, D, h, w], a batch at a time."""
-        kept = self._cache.of(self._network, self._images)
-        keys = [self._images.key(number) for number in range(len(self))]
+        kept = self._cache.of(self._network, self._shown)
+        keys = [self._shown.key(number) for number in range(len(self))]
         device = self._network.mean.device
         for start in range(0, len(views), self._batch):
             some = views[start : start + self._batch]
             missing = [view for view in some if (keys[view[0]], view[1]) not in kept]
             fresh: dict[View, Tensor] = {}
             if missing:
-                pictures = [self._images[row][:, ::-1] if mirror else self._images[row] for row, mirror in missing]
+                pictures = [self._shown[row][:, ::-1] if mirror else self._shown[row] for row, mirror in missing]
                 pixels = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
                 features = self._network.patches(pixels.to(device).permute(0, 3, 1, 2).float())
                 fresh = dict(zip(missing, features, strict=True))
