@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,12 +79,19 @@ async def envelope(
 ) -> dict[str, Any]:
     """The whole answer in JSON, with its picture where one is asked for; `missing` says why there can be none."""
     if options.heatmap == "none":
-        return judged.to_json(options)
+        return await _in_json(service, judged, options)
     picture = missing or await illustrate(service, image, judged, options.heatmap, base64_of)
-    body = judged.to_json(options)
+    body = await _in_json(service, judged, options)
     body["heatmap"] = picture if isinstance(picture, Base64) else None
     body["heatmap_missing"] = None if isinstance(picture, Base64) else str(picture)
     return body
+
+
+async def _in_json(service: Service, judged: Judged, options: PredictOptions) -> dict[str, Any]:
+    """The answer in JSON. Masks of large regions take their time, in which the event loop would serve nobody."""
+    if service.predictor.summarises:
+        return await asyncio.to_thread(judged.to_json, options)
+    return judged.to_json(options)
 
 
 async def illustrate(

@@ -28,7 +28,8 @@ class Batching(_Section):
     """How waiting images become batches."""
 
     max_images: int | None = Field(default=None, ge=1, le=1024)
-    """Most images in one run of the graph. Without a value: 4 on a CPU, 32 on a GPU."""
+    """Most images in one run of the graph. Without a value: 4 on a CPU, 32 on a GPU. Of a bundle with tiles or two
+    stages also the most tiles or crops; without a value 8 of them on a CPU."""
     max_wait_ms: float | None = Field(default=None, ge=0.0, le=1000.0)
     """Longest wait for images that are still being decoded; a lone image never waits. Without a value: 0 on a CPU,
     2 on a GPU."""
@@ -56,6 +57,9 @@ class Limits(_Section):
     max_pending_mb: float = Field(default=512.0, gt=0.0)
     """Most bytes of request bodies and answered pictures held at once, in megabytes; further requests are refused
     with 503."""
+    max_decoded_mb: float = Field(default=512.0, gt=0.0)
+    """Most bytes of decoded images that wait for the graph, in megabytes, of bundles with tiles or two stages, which
+    need an image's own pixels; further images are decoded later."""
     read_timeout_s: float = Field(default=30.0, gt=0.0, le=DAY_S)
     """Longest time in which a request's body must arrive, in seconds."""
 

@@ -60,7 +60,9 @@ def _check_environment() -> None:
     names = [ENV_PREFIX + key.replace(".", "__").upper() for key in keys()]
     for variable in os.environ:
         if variable.startswith(ENV_PREFIX) and variable not in names:
-            close = difflib.get_close_matches(variable, names, 1, 0.9)
+            # A setting's own name without its section is far from the whole one.
+            alone = [name for name in names if name.endswith(f"__{variable.removeprefix(ENV_PREFIX)}")]
+            close = alone or difflib.get_close_matches(variable, names, 1, 0.9)
             if close:
                 raise UsageError(f"environment variable {variable} is no setting", remedy=f"Did you mean {close[0]}?")
 

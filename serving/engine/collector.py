@@ -12,12 +12,14 @@ from serving.engine.work import Work
 class Collector:
     """A queue that gives whatever waits, up to a batch.
 
-    A batch is full at `max_images`. Below that it waits at most `max_wait_s`, and only while
-    more images are announced (being decoded): a lone image is never delayed.
+    A batch is full at `max_images`, or where the views (tiles) of one more image would make more than
+    `max_views`: large images are answered one by one, and each as soon as it can be. Below that it waits at most
+    `max_wait_s`, and only while more images are announced (being decoded): a lone image is never delayed.
     """
 
-    def __init__(self, max_images: int, max_wait_s: float) -> None:
+    def __init__(self, max_images: int, max_wait_s: float, max_views: int | None = None) -> None:
         self._max_images = max_images
+        self._max_views = max_images if max_views is None else max_views
         self._max_wait_s = max_wait_s
         self._arriving = 0
         self._waiting: deque[Work] = deque()
@@ -59,7 +61,14 @@ class Collector:
                 self._changed.wait()
             if self._max_wait_s:
                 self._wait_for_more()
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_images))]
+            batch: list[Work] = []
+            views = 0
+            while self._waiting and len(batch) < self._max_images:
+                views += self._waiting[0].views
+                if batch and views > self._max_views:
+                    break
+                batch.append(self._waiting.popleft())
+            return batch
 
     def _wait_for_more(self) -> None:
         until = perf_counter() + self._max_wait_s

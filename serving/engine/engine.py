@@ -23,11 +23,13 @@ import numpy as np
 from serving.engine.collector import Collector
 from serving.engine.drawing import Drawer
 from serving.engine.pulse import Pulse
-from serving.engine.warm_up import largest_batch
+from serving.engine.room import DecodedRoom
+from serving.engine.warm_up import largest_batch, largest_run
 from serving.engine.work import Answer, Work, answer_of
 from serving.errors import DeadlineError, OverloadedError, ShuttingDownError, TooManyImagesError
-from serving.settings import Settings
+from serving.settings import MEGABYTE, Settings
 from vision_ft.bundle import Prediction, Predictor
+from vision_ft.bundle.decode import read_size
 from vision_ft.bundle.threads import cpu_budget, limit_cv2
 
 Outcome = tuple[Work, Answer | BaseException]
@@ -52,7 +54,9 @@ class Engine:
         self._on_batch = on_batch
         self._pool = ThreadPoolExecutor(self.decode_threads, thread_name_prefix="decode")
         self.drawer = Drawer(batching.queue)
-        self._collector = Collector(self.max_images, wait_ms / 1000)
+        self._max_views = largest_run(predictor, settings)
+        self._collector = Collector(self.max_images, wait_ms / 1000, self._max_views)
+        self._room = DecodedRoom(int(settings.limits.max_decoded_mb * MEGABYTE))
         self._pulse = Pulse(settings.deadline_s)
         self._thread = Thread(target=self._infer_forever, name="infer", daemon=True)
         self._held = 0
@@ -73,6 +77,11 @@ class Engine:
     def waiting(self) -> int:
         """Images that are decoded and wait for the graph."""
         return len(self._collector)
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of decoded images that are kept for their tiles or crops."""
+        return self._room.held
 
     @property
     def stopping(self) -> bool:
@@ -125,6 +134,7 @@ class Engine:
                 await self.drawer.wait_idle()
         except TimeoutError:
             log.warning("stopped with %d images unanswered and %d heatmaps undrawn", self._held, self.drawer.depth)
+        self._room.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.drawer.close()
         self._collector.close()
@@ -172,7 +182,7 @@ class Engine:
     def _try_blank(self) -> asyncio.Future[Answer]:
         spec = self.predictor.stage.input
         blank = self.predictor.prepare(np.zeros((spec.height, spec.width, 3), np.uint8))
-        work = Work(b"", self._loop.create_future(), prepared=blank)
+        work = Work(b"", self._loop.create_future(), prepared=blank, trial=True)
         work.future.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._held += 1
         self._idle.clear()
@@ -198,6 +208,9 @@ class Engine:
             self._withdraw(work, asyncio.CancelledError())
             return
         try:
+            if not self._has_room(work, data):
+                self._withdraw(work, asyncio.CancelledError())
+                return
             work.decode_start = perf_counter()
             work.prepared = self.predictor.prepare(data, max_pixels=self._max_pixels)
             work.decode_end = perf_counter()
@@ -205,6 +218,22 @@ class Engine:
             self._withdraw(work, error)
         else:
             self._collector.put(work)
+
+    def _has_room(self, work: Work, data: bytes) -> bool:
+        """Wait for the room that the decoded image needs until it is answered; False where it was given up before.
+
+        Raises `ImageError` for what is no image.
+        """
+        if not self.predictor.keeps_images:
+            return True
+        width, height = read_size(data)
+        if width * height > self._max_pixels:
+            return True  # decoding refuses it
+        needed = 3 * width * height
+        if not self._room.take(needed, lambda: work.given_up):
+            return False
+        work.room = needed
+        return True
 
     def _withdraw(self, work: Work, error: BaseException) -> None:
         self._collector.withdraw()
@@ -220,10 +249,11 @@ class Engine:
             if wanted:
                 outcomes += self._answer(wanted)
             self._report(outcomes, images=len(wanted), seconds=perf_counter() - started)
+            # Or the images would stay in memory while the next ones are waited for.
+            del batch, wanted, outcomes
 
     def _answer(self, batch: list[Work]) -> list[Outcome]:
         """Each image's answer; where the batch as a whole fails, each image is tried alone."""
-        self._pulse.begin()
         try:
             answers: list[Outcome] = [
                 (work, answer_of(work, prediction, len(batch)))
@@ -231,6 +261,9 @@ class Engine:
             ]
             self._pulse.succeed()
             return answers
+        except _AbandonedError as error:
+            self._pulse.end()
+            return [(work, error) for work in batch]
         except Exception as error:
             self._pulse.fail(error, alone=len(batch) == 1)
             if len(batch) == 1:
@@ -240,8 +273,18 @@ class Engine:
 
     def _predict(self, batch: list[Work]) -> list[Prediction]:
         prepared = [work.prepared for work in batch if work.prepared is not None]
+
+        def before_run(stage: int) -> None:
+            # A large image takes many runs: it is not worth another one where nobody waits any more.
+            if all(work.given_up for work in batch):
+                raise _AbandonedError
+            self._pulse.begin(stage)
+
+        if any(work.trial for work in batch):
+            # On a blank image nothing is found: the second graph would not be tried.
+            self.predictor.examine(before_run=before_run)
         started = perf_counter()
-        predictions, seconds = self.predictor.answer_timed(prepared)
+        predictions, seconds = self.predictor.answer_timed(prepared, most_views=self._max_views, before_run=before_run)
         assembled = perf_counter()
         inferred = started + seconds
         for work in batch:
@@ -262,6 +305,8 @@ class Engine:
             self._seconds_per_image += 0.1 * (seconds / images - self._seconds_per_image)
             self._on_batch(images)
         for work, outcome in outcomes:
+            if work.room:
+                self._room.give(work.room)
             if work.on_settled is not None:
                 work.on_settled()
             if work.future.done():
@@ -272,6 +317,10 @@ class Engine:
                 work.future.set_result(outcome)
         if self._held == 0:
             self._idle.set()
+
+
+class _AbandonedError(Exception):
+    """Nobody waits for any of the images that are being answered."""
 
 
 def _let_go(work: Work, timer: asyncio.TimerHandle) -> None:

@@ -25,8 +25,17 @@ class Work:
     infer_end: float = 0.0
     assemble_end: float = 0.0
     prepared: Prepared | None = None
+    room: int = 0
+    """Bytes of room for decoded images that it has taken."""
+    trial: bool = False
+    """Whether it only tries the graphs, where they have failed."""
     on_settled: Callable[[], None] | None = None
     """Called in the event loop once the work holds nothing any more."""
+
+    @property
+    def views(self) -> int:
+        """In how many pieces it is looked at."""
+        return 1 if self.prepared is None else len(self.prepared.views)
 
     @property
     def given_up(self) -> bool:

@@ -51,6 +51,7 @@ def test_the_environment_can_name_file_and_bundle(tmp_path: Path, monkeypatch: p
     [
         ("VISION_FT_PROT", "Did you mean VISION_FT_PORT?"),
         ("VISION_FT_LIMITS__MAX_BODYMB", "Did you mean VISION_FT_LIMITS__MAX_BODY_MB?"),
+        ("VISION_FT_MAX_BODY_MB", "Did you mean VISION_FT_LIMITS__MAX_BODY_MB?"),
         ("VISION_FT_LIMITS__NOTHING", "setting 'limits.nothing' does not exist"),
         ("VISION_FT_THREADS", "setting threads: expected a valid integer"),
     ],

@@ -190,6 +190,8 @@ class Manifest(_Part):
             raise ValueError("the second stage needs crop: how it sees what the first one has found")
         if self.stages[0].crop is not None:
             raise ValueError("the first stage sees whole images: it has no crop")
+        if self.stages[0].input.window != self.stages[-1].input.window:
+            raise ValueError("an image is decoded once: both stages need the same input.window")
         return self
 
     @property

@@ -39,11 +39,20 @@ class Pipeline:
         self._context = Context(bundle.manifest.stage, bundle.manifest.decision, bundle.manifest.version)
 
     def answer(
-        self, images: Sequence[Prepared], reference: NDArray[np.float32] | None, infer: Infer | None = None
+        self,
+        images: Sequence[Prepared],
+        reference: NDArray[np.float32] | None,
+        infer: Infer | None = None,
+        infer_crops: Infer | None = None,
+        *,
+        most_views: int | None = None,
     ) -> tuple[list[Prediction], float]:
-        """Predictions on prepared images, and the seconds that the graphs took."""
+        """Predictions on prepared images, and the seconds that the graphs took.
+
+        `infer` and `infer_crops` run in the place of the two graphs, with `most_views` views or crops at most.
+        """
         task = cast(Locating, self.first.task)
-        found, seconds = self.first.answer(images, reference, infer)
+        found, seconds = self.first.answer(images, reference, infer, most_views=most_views)
         crops: list[Prepared] = []
         counts = []
         for image, prediction in zip(images, found, strict=True):
@@ -56,8 +65,9 @@ class Pipeline:
                 piece = np.ascontiguousarray(image.image[top:bottom, left:right])
                 crops.append(replace(self.second.prepare(piece, keep_image=False), image=None))
         answers: list[Prediction] = []
-        for start in range(0, len(crops), CROP_BATCH):
-            some, more = self.second.answer(crops[start : start + CROP_BATCH], None)
+        size = crops_at_once(most_views)
+        for start in range(0, len(crops), size):
+            some, more = self.second.answer(crops[start : start + size], None, infer_crops)
             answers += some
             seconds += more
         named, at = [], 0
@@ -65,6 +75,11 @@ class Pipeline:
             named.append(task.named(self._context, prediction, answers[at : at + count]))
             at += count
         return named, seconds
+
+
+def crops_at_once(most_views: int | None) -> int:
+    """Crops in one run of the second graph, of which no run may have more than `most_views`."""
+    return max(1, min(CROP_BATCH, most_views or CROP_BATCH))
 
 
 def crop_around(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from vision_ft.bundle.decode import decode
 from vision_ft.bundle.folder import Bundle, open_bundle
-from vision_ft.bundle.pipeline import Pipeline
+from vision_ft.bundle.pipeline import Pipeline, crops_at_once
 from vision_ft.bundle.place import Geometry
 from vision_ft.bundle.results import Listing, PixelLabels, Prediction, Summarising
-from vision_ft.bundle.stage import Prepared, StageRunner
+from vision_ft.bundle.stage import Infer, Prepared, StageRunner
 from vision_ft.errors import ImageError
 
 __all__ = ["Predictor", "Prepared", "load"]
@@ -70,10 +70,40 @@ class Predictor:
         """Predictions on prepared images, in order."""
         return self.answer_timed(images)[0]
 
-    def answer_timed(self, images: Sequence[Prepared]) -> tuple[list[Prediction], float]:
-        """The same, and the seconds that the graph took."""
-        stages = self._pipeline or self._runner
-        return stages.answer(images, self._reference, self.infer)
+    def answer_timed(
+        self,
+        images: Sequence[Prepared],
+        *,
+        most_views: int | None = None,
+        before_run: Callable[[int], None] | None = None,
+    ) -> tuple[list[Prediction], float]:
+        """The same, and the seconds that the graphs took.
+
+        No run of a graph has more than `most_views` views of images, or crops of what was found. `before_run` is
+        called before each of them with the number of its stage, from 0; what it raises ends the work.
+        """
+        first = _told(self.infer, before_run, 0)
+        if self._pipeline is None:
+            return self._runner.answer(images, self._reference, first, most_views=most_views)
+        second = _told(self._pipeline.second.infer, before_run, 1)
+        return self._pipeline.answer(images, self._reference, first, second, most_views=most_views)
+
+    def examine(self, images: int = 1, *, before_run: Callable[[int], None] | None = None) -> None:
+        """Run every graph once on a batch of blank images, as large as `answer_timed` makes it of so many views.
+
+        Raises what ONNX Runtime does where a graph does not answer.
+        """
+        spec = self.stage.input
+        _told(self.infer, before_run, 0)(np.zeros((images, spec.height, spec.width, 3), np.uint8))
+        if self._pipeline is not None:
+            spec, crops = self._pipeline.second.stage.input, crops_at_once(images)
+            blank = np.zeros((crops, spec.height, spec.width, 3), np.uint8)
+            _told(self._pipeline.second.infer, before_run, 1)(blank)
+
+    @property
+    def keeps_images(self) -> bool:
+        """Whether a prepared image holds its decoded pixels until it is answered: to cut tiles or crops from them."""
+        return self._pipeline is not None or self.stage.input.tile is not None
 
     def predict(self, images: Iterable[bytes | NDArray[np.uint8]], *, batch_size: int = 16) -> list[Prediction]:
         """Predictions on encoded images or RGB arrays, in order.
@@ -119,6 +149,18 @@ class Predictor:
     def __call__(self, image: bytes | NDArray[np.uint8]) -> Prediction:
         """The prediction on one image."""
         return self.predict([image])[0]
+
+
+def _told(infer: Infer, before_run: Callable[[int], None] | None, stage: int) -> Infer:
+    """`infer`, announced."""
+    if before_run is None:
+        return infer
+
+    def run(pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        before_run(stage)
+        return infer(pixels)
+
+    return run
 
 
 def load(path: Path | str, *, device: str = "auto", threads: int | None = None) -> Predictor:

@@ -133,18 +133,27 @@ class StageRunner:
         return self._gather(views, batches, reference)
 
     def answer(
-        self, images: Sequence[Prepared], reference: NDArray[np.float32] | None, infer: Infer | None = None
+        self,
+        images: Sequence[Prepared],
+        reference: NDArray[np.float32] | None,
+        infer: Infer | None = None,
+        *,
+        most_views: int | None = None,
     ) -> tuple[list[Prediction], float]:
-        """Predictions on prepared images, and the seconds that the graph (or `infer` in its place) took."""
+        """Predictions on prepared images, and the seconds that the graph (or `infer` in its place) took.
+
+        A run of the graph has `most_views` views at most; without a value the images' number, or `TILE_BATCH`.
+        """
         run = infer or self.infer
         seconds = 0.0
         views = [(image, number) for image in images for number in range(len(image.views))]
-        most = max(TILE_BATCH, len(images)) if len(views) > len(images) else len(images)
+        size = max(TILE_BATCH, len(images)) if len(views) > len(images) else len(images)
+        size = max(1, min(size, most_views or size))
 
         def batches() -> Iterator[dict[str, NDArray[Any]]]:
             nonlocal seconds
-            for start in range(0, len(views), max(1, most)):
-                some = [image.view(number) for image, number in views[start : start + most]]
+            for start in range(0, len(views), size):
+                some = [image.view(number) for image, number in views[start : start + size]]
                 pixels = some[0][None] if len(some) == 1 else np.stack(some)
                 began = perf_counter()
                 outputs = run(pixels)

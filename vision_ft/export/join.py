@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vision_ft.bundle.classes import object_classes
 from vision_ft.bundle.decision import DecisionRule
+from vision_ft.bundle.decode import Window
 from vision_ft.bundle.folder import TRAINING_IMAGES, Bundle, open_bundle
 from vision_ft.bundle.manifest import CropSpec, DataInfo, Manifest, Stage
 from vision_ft.bundle.reference import REFERENCE
@@ -77,6 +78,18 @@ def _check(finder: Bundle, namer: Bundle) -> None:
             got=last.task,
             remedy="Give the classifier last.",
         )
+    windows = [one.input.window for one in (stage, last)]
+    if windows[0] != windows[1]:
+        raise BundleError(
+            f"{namer.path}",
+            expected=f"the intensity window of {finder.path.name}, as an image is decoded once: {_window(windows[0])}",
+            got=_window(windows[1]),
+            remedy="Train both with the same input.window.",
+        )
+
+
+def _window(window: Window | None) -> str:
+    return "none" if window is None else f"{window[0]:g} to {window[1]:g}"
 
 
 def _rule(first: DecisionRule) -> DecisionRule:

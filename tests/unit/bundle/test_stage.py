@@ -109,6 +109,24 @@ def test_a_run_of_the_graph_sees_a_few_tiles_at_most(tiled: Predictor, batches: 
     assert set(batches[:-1]) == {TILE_BATCH}
 
 
+def test_how_much_a_run_sees_can_be_bounded_and_each_is_told(tiled: Predictor, batches: list[int]) -> None:
+    images = [tiled.prepare(plain(150, 90)), tiled.prepare(plain(30, 30))]
+    told: list[int] = []
+    answers, _ = tiled.answer_timed(images, most_views=3, before_run=told.append)
+    assert [one.label for one in answers] == ["green", "green"]
+    assert max(batches) == 3
+    assert sum(batches) == sum(len(one.views) for one in images)
+    assert told == [0] * len(batches)
+
+    def leave(_: int) -> None:
+        raise TimeoutError
+
+    batches.clear()
+    with pytest.raises(TimeoutError):
+        tiled.answer_timed(images, before_run=leave)
+    assert batches == []
+
+
 def test_whole_images_go_through_the_graph_together(make_bundle: MakeBundle, batches: list[int]) -> None:
     predictor = load(make_bundle(), device="cpu", threads=1)
     predictor.predict([plain(30, 20)] * 27, batch_size=12)

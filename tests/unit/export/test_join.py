@@ -171,6 +171,15 @@ def test_parts_that_do_not_fit_are_refused_and_nothing_is_touched(
     assert [one.name for one in there.parent.iterdir()] == ["both"]
 
 
+def test_stages_that_read_other_intensities_are_refused(detector: Path, classifier: Path, tmp_path: Path) -> None:
+    (stage,) = read_manifest(classifier).stages
+    narrow = stage.model_copy(update={"input": stage.input.model_copy(update={"window": (0.0, 4095.0)})})
+    with pytest.raises(BundleError) as caught:
+        join_bundles(detector, _sealed(classifier, stages=(narrow,)), tmp_path / "both")
+    assert "decoded once: none, got 0 to 4095. Train both with the same input.window." in str(caught.value)
+    assert not (tmp_path / "both").exists()
+
+
 def test_an_older_bundle_is_replaced(detector: Path, classifier: Path, tmp_path: Path) -> None:
     target = join_bundles(detector, classifier, tmp_path / "both", name="older")
     (target / "left_over").write_text("x")
