@@ -96,7 +96,7 @@ def bootstrap(table: PredictionTable, *, replicates: int = REPLICATES, seed: int
     if min(right.mean(), 1.0 - right.mean()) * len(strata) < _RARE:
         overall["accuracy"] = _no_narrower(overall["accuracy"], share(right, table.groups, unit="images", none=""))
     for mean, of in (("balanced_accuracy", "recall"), ("macro_f1", "f1")):
-        overall[mean] = _widened(overall[mean], [f for f in per_class[of] if f.value is not None])
+        overall[mean] = widened(overall[mean], [f for f in per_class[of] if f.value is not None])
     return Intervals(overall, per_class)
 
 
@@ -149,29 +149,64 @@ def _figure(
     """One figure; `touched` marks the groups that bear on it, `worth` how many they count as."""
     if np.isnan(value):
         return missing(_UNDEFINED.get(name, "not defined"))
+    groups, lost = int(touched.sum()), len(np.unique(strata[touched]))
+    if name not in _LOSSES:
+        return resampled(value, draws, groups=groups, lost=lost, worth=worth)
     draws = draws[~np.isnan(draws)]
-    freedom = int(touched.sum()) - len(np.unique(strata[touched]))
-    is_rate = name not in _LOSSES
-    degenerate = len(draws) < 2 or np.ptp(draws) < 1e-12 or freedom < 1
-    if is_rate and (degenerate or value <= 0.0 or value >= 1.0):
-        low, high = clopper_pearson(value * worth, worth)
-        return Figure(value, low, high, f"Clopper-Pearson over {_count(worth)} groups", trials=worth)
-    if degenerate:
+    if _tells_nothing(draws, groups - lost):
         return Figure(value, method="none: a single group tells nothing of the spread")
-    exact = clopper_pearson(value * worth, worth) if is_rate and freedom < _FEW else None
-    tail = float(stats.norm.cdf(stats.t.ppf((1.0 - LEVEL) / 2.0, freedom)))
-    low, high = (float(q) for q in np.quantile(draws, (tail, 1.0 - tail)))
+    low, high = _quantiles(draws, groups - lost)
     method = "bootstrap by group"
     if name == "ece":
         # Drawing with replacement adds noise to every bin, which the error counts as error: take it off again.
         bias = float(draws.mean()) - value
         low, high = low - bias, high - bias
         method += ", less its bias"
-    if exact is not None:
-        low, high = min(low, exact[0]), max(high, exact[1])
-        method += f", no narrower than Clopper-Pearson over {_count(worth)} groups"
-    ceiling = 1.0 if is_rate or name == "ece" else np.inf
+    ceiling = 1.0 if name == "ece" else np.inf
     return Figure(value, float(np.clip(low, 0.0, value)), float(np.clip(high, value, ceiling)), method)
+
+
+def resampled(
+    value: float,
+    draws: NDArray[np.float64],
+    *,
+    groups: int,
+    lost: int = 1,
+    worth: float | None = None,
+    exact_below: int = _FEW,
+) -> Figure:
+    """A figure in [0, 1] with its interval from draws [R] of groups (nan: a draw in which it is not defined).
+
+    `groups` bear on it, and `lost` degrees of freedom go to their strata. As many groups are in the exact
+    interval, unless the figure is `worth` another number of them. With fewer degrees of freedom than `exact_below`
+    the interval is no narrower than the exact one.
+    """
+    worth = float(groups) if worth is None else float(worth)
+    draws = draws[np.isfinite(draws)]
+    freedom = groups - lost
+    by_count = f"Clopper-Pearson over {_count(worth)} group{'' if worth == 1 else 's'}"
+    if _tells_nothing(draws, freedom) or not 0.0 < value < 1.0:
+        # A group's worth of evidence a group is what there is.
+        return Figure(float(value), *clopper_pearson(value * worth, worth), by_count, trials=worth)
+    low, high = _quantiles(draws, freedom)
+    method = "bootstrap by group"
+    if freedom < exact_below:
+        exact = clopper_pearson(value * worth, worth)
+        low, high = min(low, exact[0]), max(high, exact[1])
+        method += f", no narrower than {by_count}"
+    return Figure(float(value), max(0.0, min(low, value)), min(1.0, max(high, value)), method)
+
+
+def _tells_nothing(draws: NDArray[np.float64], freedom: int) -> bool:
+    """Whether defined draws [R] show no spread, or that of too few groups to have one."""
+    return freedom < 1 or len(draws) < 2 or bool(np.ptp(draws) < 1e-12)
+
+
+def _quantiles(draws: NDArray[np.float64], freedom: int) -> tuple[float, float]:
+    """Low and high end of draws [R], at the tails of Student's t for so many degrees of freedom."""
+    tail = float(stats.norm.cdf(stats.t.ppf((1.0 - LEVEL) / 2.0, freedom)))
+    low, high = np.quantile(draws, (tail, 1.0 - tail))
+    return float(low), float(high)
 
 
 def _no_narrower(figure: Figure, exact: Figure) -> Figure:
@@ -184,7 +219,7 @@ def _no_narrower(figure: Figure, exact: Figure) -> Figure:
     return replace(figure, low=min(figure.low, exact.low), high=max(figure.high, exact.high), method=method)
 
 
-def _widened(mean: Figure, classes: Sequence[Figure]) -> Figure:
+def widened(mean: Figure, classes: Sequence[Figure]) -> Figure:
     """The mean over classes, its interval widened by those classes whose spread no draw shows."""
     blind = [f for f in classes if f.trials is not None]
     if not blind or mean.trials is not None or mean.value is None or mean.low is None or mean.high is None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.predictor import load
+from vision_ft.data.background import judged
 from vision_ft.data.index import Index
 from vision_ft.data.split import SavedSplit, assign
 from vision_ft.errors import DataError, UsageError
@@ -44,7 +45,7 @@ def judge_bundle(
     predictor = load(bundle, device=device)
     judge = judge_of(predictor.stage.task)
     index = _with_good(index, predictor.stage.classes)
-    chosen = _of_split(judge.labels(index), split, split_file)
+    chosen = judged(_of_split(judge.labels(index), split, split_file))
     if leave_out_seen:
         seen = predictor.bundle.training_digests()
         chosen = chosen.select(np.array([digest not in seen for digest in chosen.column("digest")], dtype=np.bool_))

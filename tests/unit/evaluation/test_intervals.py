@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from vision_ft.evaluation.intervals import bootstrap, bootstrap_labels, draw_weights
+from vision_ft.evaluation.intervals import bootstrap, bootstrap_labels, draw_weights, resampled
 from vision_ft.evaluation.proportions import clopper_pearson
 from vision_ft.evaluation.table import PredictionTable
 
@@ -126,3 +126,25 @@ def test_many_groups_do_not_fill_the_memory(random_table: MakeTable) -> None:
     tracemalloc.stop()
     # The weights of all draws together would take 64 MB, and as much again for drawing them.
     assert peak < 100e6
+
+
+def test_draws_of_few_groups_are_taken_at_wide_tails_and_no_narrower_than_counting() -> None:
+    draws = np.random.default_rng(0).normal(0.6, 0.05, 2000)
+    few, more, many = (resampled(0.6, draws, groups=groups) for groups in (3, 6, 400))
+    assert width(few) > width(more) > width(many)
+    exact = clopper_pearson(0.6 * 3, 3)
+    assert few.low == pytest.approx(min(exact[0], draws.min()))
+    assert few.high == pytest.approx(max(exact[1], draws.max()))
+    assert few.method == "bootstrap by group, no narrower than Clopper-Pearson over 3 groups"
+    assert width(many) == pytest.approx(3.92 * 0.05, rel=0.1)
+    # What each stratum takes is as if there were fewer groups.
+    assert resampled(0.6, draws, groups=8, lost=3) == more
+
+
+@pytest.mark.parametrize("value", [0.0, 0.37, 1.0])
+def test_where_draws_tell_nothing_groups_are_counted(value: float) -> None:
+    one = resampled(value, np.full(50, value), groups=9)
+    assert (one.low, one.high) == clopper_pearson(value * 9, 9)
+    assert (one.trials, one.method) == (9, "Clopper-Pearson over 9 groups")
+    assert resampled(value, np.full(50, np.nan), groups=9) == one
+    assert resampled(value, np.full(50, value), groups=9, worth=4).trials == 4

@@ -7,6 +7,7 @@ among the object classes), `counts` int64 [N] and `embeddings` float32 [N, D].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from vision_ft.bundle.answers import DetectionsAnswer
 from vision_ft.bundle.boxes import merge_views, overlaps
 from vision_ft.bundle.classes import ClassInfo, background_of, object_classes
 from vision_ft.bundle.drawing import colour_of, draw_box
-from vision_ft.bundle.manifest import Stage
+from vision_ft.bundle.manifest import Calibration, Stage
 from vision_ft.bundle.place import Geometry
 from vision_ft.bundle.results import Found, Prediction
 from vision_ft.bundle.tasks import Context
@@ -58,7 +59,7 @@ class DetectOptions(BaseModel):
     imbalance: Literal["sampler", "none"] = "none"
     """sampler: classes, then parts, then images are drawn evenly; none: every image once an epoch."""
     score_floor: float = Field(default=0.02, ge=0.001, lt=1.0)
-    """Detections below this score are dropped in the graph."""
+    """Detections below this score, as it is before calibration, are dropped in the graph."""
     nms_iou: float = Field(default=0.6, gt=0.0, lt=1.0)
     """Of two boxes of a class that overlap by more than this the better one stays."""
     max_detections: int = Field(default=100, ge=1, le=1000)
@@ -78,6 +79,8 @@ class Detection:
     """Left, top, right, bottom in pixels of the decoded image."""
     further: dict[str, Any] | None = None
     """What a later stage found out about it."""
+    presence: float | None = None
+    """Probability that there is an object of any class, where it is another than the score."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, the box rounded to hundredths of a pixel."""
@@ -100,8 +103,8 @@ class DetectResult:
 
     @property
     def detections(self) -> tuple[Detection, ...]:
-        """Those that count."""
-        return tuple(one for one in self.every if one.score >= self.shown_from)
+        """Those that count: also one that is there for certain, and whose name is not."""
+        return tuple(one for one in self.every if max(one.score, one.presence or 0.0) >= self.shown_from)
 
     def to_json(self) -> dict[str, Any]:
         """The detections that count."""
@@ -126,6 +129,16 @@ class DetectResult:
 def read_options(options: dict[str, Any]) -> DetectOptions:
     """The typed options from the manifest's plain ones."""
     return DetectOptions.model_validate(options)
+
+
+def calibrated_floor(options: DetectOptions, calibration: Calibration) -> float:
+    """The score, of the calibrated graph, that `score_floor` has become.
+
+    The floor is one of the network's own scores: thresholds are set on what lies above it, and a graph that
+    calibrates its scores must not drop what they were set on.
+    """
+    logit = math.log(options.score_floor / (1.0 - options.score_floor))
+    return 1.0 / (1.0 + math.exp(-(logit / calibration.temperature + calibration.offset)))
 
 
 class _Detected:
@@ -183,10 +196,16 @@ def answer(
     distance: float | None,
     *,
     broken: bool = False,
+    chances: Sequence[Mapping[str, float]] | None = None,
 ) -> Prediction:
-    """The answer on an image of a size (width, height) from its detections."""
+    """The answer on an image of a size (width, height) from its detections.
+
+    `chances` are the probabilities of what was found to be of each class; without them a detection is of its own.
+    """
     classes, rule = context.stage.classes, context.rule
-    probabilities = image_probabilities(classes, found)
+    if chances is None:
+        chances = [{one.label: one.score} for one in found]
+    probabilities = image_probabilities(classes, chances)
     if broken or (distance is not None and not np.isfinite(distance)):
         probabilities = {
             one.id: float("nan") if broken else p for one, p in zip(classes, probabilities.values(), strict=True)
@@ -213,7 +232,7 @@ def answer(
             found,
             SHOWN_FROM if rule.pass_below is None else rule.pass_below,
             {one.id: number for number, one in enumerate(object_classes(classes))},
-            read_options(context.stage.options).score_floor,
+            calibrated_floor(read_options(context.stage.options), context.stage.calibration),
         ),
         width=size[0],
         height=size[1],
@@ -223,19 +242,22 @@ def answer(
     )
 
 
-def image_probabilities(classes: tuple[ClassInfo, ...], found: tuple[Detection, ...]) -> dict[str, float]:
-    """What an image is taken for as a whole: its best detection of a class that is not good, or else of one that is.
+def image_probabilities(classes: tuple[ClassInfo, ...], chances: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """What an image is taken for as a whole: the worst of what was found on it, or else the surest that is good.
 
-    The summed probability of the classes that are not good is the best score among them.
+    Of each find `chances` says how probable it is of each class but the background. The summed probability of the
+    classes that are not good is the highest such sum of a find: one that is a defect for certain, be it a crack or a
+    scratch, is one.
     """
     probabilities = {one.id: 0.0 for one in classes}
     good = {one.id: one.good for one in classes}
     left = 1.0
     for wanted in (False, True):
-        best = max((one for one in found if good[one.label] is wanted), key=lambda one: one.score, default=None)
-        if best is not None:
-            probabilities[best.label] = left * best.score
-            left -= left * best.score
+        some = [{label: p for label, p in one.items() if good[label] is wanted} for one in chances]
+        best = max(some, key=lambda one: sum(one.values()), default={})
+        for label, chance in best.items():
+            probabilities[label] = left * chance
+        left *= 1.0 - min(1.0, sum(best.values()))
     probabilities[background_of(classes).id] = left
     return probabilities
 
@@ -307,24 +329,32 @@ def regions(prediction: Prediction) -> list[tuple[float, tuple[float, float, flo
 
 
 def named(context: Context, prediction: Prediction, answers: Sequence[Prediction]) -> Prediction:
-    """The first detections with the classes that a second stage has found in them; what it takes for nothing is gone.
+    """The first detections with the classes that a second stage has found in them.
 
-    A detection's score is then the chance that there is an object at all times that of its class.
+    A detection's score is then the chance that there is an object at all times that of its class. One that the
+    second stage takes for nothing, rather than for any of the other classes together, is gone; but the image's
+    verdict counts what chance it had.
     """
     result = prediction.result
     assert isinstance(result, DetectResult)
-    found = []
+    found, chances = [], []
+    titles = {one.id: one.title for one in context.stage.classes}
     nothing = background_of(context.stage.classes).id
     for one, seen in zip(result.every, answers, strict=False):
-        if seen.label == nothing:
+        own = {label: p for label, p in seen.probabilities.items() if label != nothing}
+        chances.append({label: one.score * p for label, p in own.items()})
+        something = sum(own.values())
+        if not own or something < seen.probabilities.get(nothing, 0.0):
             continue
-        further = {"detected": one.label, "detection_score": one.score, "class_probability": seen.probability}
-        found.append(Detection(seen.label, seen.name, one.score * seen.probability, one.box, further))
+        label = max(own, key=own.__getitem__)
+        further = {"detected": one.label, "detection_score": one.score, "class_probability": own[label]}
+        score, presence = one.score * own[label], one.score * min(1.0, something)
+        found.append(Detection(label, titles[label], score, one.box, further, presence))
     ordered = tuple(sorted(found, key=lambda one: -one.score))
     size = (prediction.width, prediction.height)
     # A find that the second stage cannot name with a number must not vanish: a person looks.
     broken = prediction.bad_score is None or any(not any(seen.probabilities.values()) for seen in answers)
-    return answer(context, ordered, size, prediction.embedding, prediction.distance, broken=broken)
+    return answer(context, ordered, size, prediction.embedding, prediction.distance, broken=broken, chances=chances)
 
 
 RESULT = DetectResult

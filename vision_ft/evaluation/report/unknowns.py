@@ -38,10 +38,7 @@ def unknowns(manifest: Manifest, table: PredictionTable, summary: Mapping[str, A
         )
         found.append("How many images would go to review for being unlike the training images is not counted here.")
     if table.origin == "validation":
-        found.append(
-            "No part was held back for a test: these parts have chosen the epoch, the temperature and the thresholds. "
-            "Temperature and thresholds are cross-fitted here, the choice of the epoch flatters a little."
-        )
+        found.append(_set_here(manifest, summary))
     found += _slices(summary)
     fit = manifest.stage.calibration
     if fit.fitted_on == "none":
@@ -58,6 +55,29 @@ def unknowns(manifest: Manifest, table: PredictionTable, summary: Mapping[str, A
     )
     found.append("Other products, cameras, lighting or defects than those measured here were not tried.")
     return found
+
+
+def _set_here(manifest: Manifest, summary: Mapping[str, Any]) -> str:
+    """What the validation parts have chosen, and what of it is undone by cross-fitting."""
+    thresholds = manifest.decision.pass_below is not None
+    # The figure after calibration is that of other groups' calibrations; without such there is none.
+    temperature_crossed = manifest.stage.calibration.nll_after is not None
+    thresholds_crossed = (summary.get("operating_point") or {}).get("judged") == "cross-fitted"
+    chosen = "the epoch, the temperature and the thresholds" if thresholds else "the epoch and the temperature"
+    if temperature_crossed and thresholds_crossed:
+        rest = "Temperature and thresholds are cross-fitted here, the choice of the epoch flatters a little."
+    elif temperature_crossed and not thresholds:
+        rest = "The temperature is cross-fitted here, the choice of the epoch flatters a little."
+    elif temperature_crossed:
+        rest = "The temperature is cross-fitted here. The thresholds are not: what they decide flatters."
+    elif thresholds_crossed:
+        rest = (
+            "The verdicts on parts are cross-fitted here. What else is counted from a threshold on is counted at the "
+            "one that was set on these very parts: that flatters, as does the choice of the epoch."
+        )
+    else:
+        rest = "Nothing of this is cross-fitted here: what is counted from a threshold on flatters most."
+    return f"No part was held back for a test: these parts have chosen {chosen}. {rest}"
 
 
 def _classes(table: PredictionTable, summary: Mapping[str, Any]) -> list[str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from vision_ft.evaluation.figures import Figure
-from vision_ft.evaluation.intervals import REPLICATES, draw_weights
-from vision_ft.evaluation.proportions import LEVEL, clopper_pearson
+from vision_ft.evaluation.intervals import REPLICATES, draw_weights, resampled
 
 _BLOCK = 4_000_000
 """Weights of images in draws that are held at once."""
@@ -67,14 +65,8 @@ def ranked(
 
 def interval(value: float, draws: NDArray[np.float64], strata: NDArray[np.int64]) -> Figure:
     """A figure in [0, 1] from its value and its draws of groups in strata [G] (see `evaluation.intervals`)."""
-    draws = draws[np.isfinite(draws)]
-    groups, kinds = len(strata), np.unique(strata)
-    freedom = groups - len(kinds)
-    # The rarer kind decides how much is known.
+    kinds = np.unique(strata)
+    # The rarer kind decides how much is known where draws tell nothing. Where they tell, it bounds nothing:
+    # a rank compares all pairs, and is no share of that kind's groups.
     fewest = min(int((strata == kind).sum()) for kind in kinds)
-    if freedom < 1 or len(draws) < 2 or np.ptp(draws) < 1e-12 or value in (0.0, 1.0):
-        low, high = clopper_pearson(value * fewest, fewest)
-        return Figure(value, low, high, f"Clopper-Pearson over {fewest} groups", trials=fewest)
-    tail = float(stats.norm.cdf(stats.t.ppf((1.0 - LEVEL) / 2.0, freedom)))
-    low, high = (float(one) for one in np.quantile(draws, (tail, 1.0 - tail)))
-    return Figure(value, max(0.0, min(low, value)), min(1.0, max(high, value)), "bootstrap by group")
+    return resampled(value, draws, groups=len(strata), lost=len(kinds), worth=fewest, exact_below=0)

@@ -33,6 +33,13 @@ class Found:
     """Their classes [D]."""
     scores: NDArray[np.float64]
     """Their scores [D]."""
+    presence: NDArray[np.float64] | None = None
+    """Probability that each is an object of whatever class, where that is more than its score [D]."""
+
+    @property
+    def counting(self) -> NDArray[np.float64]:
+        """What a threshold is compared with [D]."""
+        return self.scores if self.presence is None else np.maximum(self.scores, self.presence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def matched(image: Found, label: int, iou: float, *, from_score: float = 0.0) ->
 
     An ignored object may be met by any number of detections, by the share of the detection in it (a crowd).
     """
-    mine = (image.labels == label) & (image.scores >= from_score)
+    mine = (image.labels == label) & (image.counting >= from_score)
     theirs = image.truth_labels == label
     boxes, scores = image.boxes[mine], image.scores[mine]
     truth, crowd = image.truth[theirs & ~image.ignored], image.truth[theirs & image.ignored]

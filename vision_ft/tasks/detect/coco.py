@@ -20,7 +20,7 @@ SIZES = ("small", "medium", "large")
 
 @dataclass(frozen=True)
 class CocoFigures:
-    """Average precision over IoU 0.5 to 0.95 and at 0.5; nan where no object is to be found."""
+    """Average precision over IoU 0.5 to 0.95, at 0.5 and at 0.75; nan where no object is to be found."""
 
     map: float
     map_50: float
@@ -28,6 +28,8 @@ class CocoFigures:
     ap: NDArray[np.float64]
     """By class [C]."""
     ap_50: NDArray[np.float64]
+    """By class [C]."""
+    ap_75: NDArray[np.float64]
     """By class [C]."""
     by_size: dict[str, float]
     """Mean average precision over objects of a size."""
@@ -61,11 +63,11 @@ def coco_figures(images: Sequence[Found], classes: int, most: int) -> CocoFigure
             )
     nothing = np.full(classes, np.nan)
     if not any(not one["iscrowd"] for one in entries):
-        return CocoFigures(np.nan, np.nan, np.nan, nothing, nothing, dict.fromkeys(SIZES, np.nan))
+        return CocoFigures(np.nan, np.nan, np.nan, nothing, nothing, nothing, dict.fromkeys(SIZES, np.nan))
     if not answers:
         present = {one["category_id"] - 1 for one in entries if not one["iscrowd"]}
         zero = np.array([0.0 if k in present else np.nan for k in range(classes)])
-        return CocoFigures(0.0, 0.0, 0.0, zero, zero.copy(), dict.fromkeys(SIZES, np.nan))
+        return CocoFigures(0.0, 0.0, 0.0, zero, zero.copy(), zero.copy(), dict.fromkeys(SIZES, np.nan))
     document = {
         "images": [{"id": k + 1, "width": 1, "height": 1} for k in range(len(images))],
         "categories": [{"id": k + 1, "name": str(k)} for k in range(classes)],
@@ -90,5 +92,6 @@ def coco_figures(images: Sequence[Found], classes: int, most: int) -> CocoFigure
         map_75=mean(precision[5, ..., 0]),
         ap=np.array([mean(one) for one in by_class]),
         ap_50=np.array([mean(one[0]) for one in by_class]),
+        ap_75=np.array([mean(one[5]) for one in by_class]),
         by_size={name: mean(precision[..., k + 1]) for k, name in enumerate(SIZES)},
     )

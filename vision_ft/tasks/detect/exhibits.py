@@ -38,7 +38,7 @@ def exhibits(
             caption = f"{plural(len(false), 'detection', 'detections')} without a label, the surest {title} {score:.2f}"
             alarms.append((score, Exhibit(path, "false alarm", caption, bad=True)))
         elif hits:
-            surest = float(image.scores[image.scores >= shown_from].min(initial=1.0))
+            surest = float(image.scores[image.counting >= shown_from].min(initial=1.0))
             caption = f"all of {plural(hits, 'object', 'objects')} found"
             right.append((surest, Exhibit(path, "all found", caption, bad=False)))
     ordered = []

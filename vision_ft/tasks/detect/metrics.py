@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from vision_ft.tasks.detect.average_precision import Found, average_precision, matched
 
 IOUS = (0.5, 0.75)
+_TIE = 0.01
 
 
-def validation_metrics(images: Sequence[Found], classes: int) -> dict[str, float]:
-    """Mean average precision at IoU 0.5 (`map_50`) and over 0.5 and 0.75 (`objective`); nan-free."""
+def validation_metrics(images: Sequence[Found], classes: int, loss: float) -> dict[str, float]:
+    """Mean average precision at IoU 0.5 (`map_50`) and over 0.5 and 0.75 (`objective`), and the `loss`; nan-free.
+
+    The loss breaks ties in the objective: where nothing is found yet, or validation shows no object, the first
+    epoch would stay the best one.
+    """
     if not images:
-        return {"map_50": 0.0, "map_75": 0.0, "objective": 0.0}
+        return {"map_50": 0.0, "map_75": 0.0, "objective": -_TIE * loss, "loss": loss}
     means = []
     for iou in IOUS:
         found: list[NDArray[np.float64]] = []
@@ -33,4 +38,5 @@ def validation_metrics(images: Sequence[Found], classes: int) -> dict[str, float
             weights = np.ones((1, len(scores)))
             found.append(average_precision(scores, right, ignored, weights, np.array([float(total)])))
         means.append(float(np.mean(found)) if found else 0.0)
-    return {"map_50": means[0], "map_75": means[1], "objective": means[0] + 0.25 * means[1]}
+    objective = means[0] + 0.25 * means[1] - _TIE * loss
+    return {"map_50": means[0], "map_75": means[1], "objective": objective, "loss": loss}

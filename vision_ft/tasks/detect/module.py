@@ -96,8 +96,8 @@ class DetectModule(pl.LightningModule):
         """Log the figures of the whole pass."""
         if not self._seen:
             return
-        figures = validation_metrics(self._seen, self.network.class_head.out_channels)
-        figures["loss"] = float(np.mean(self._losses))
+        loss = float(np.mean(self._losses))
+        figures = validation_metrics(self._seen, self.network.class_head.out_channels, loss)
         self._seen.clear()
         self._losses.clear()
         self.log_dict({f"val/{name}": value for name, value in figures.items()}, prog_bar=False)

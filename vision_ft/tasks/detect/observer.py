@@ -23,12 +23,11 @@ from vision_ft.evaluation.table import PredictionTable
 from vision_ft.tasks.detect.average_precision import Found, matched
 from vision_ft.tasks.detect.coco import coco_figures
 from vision_ft.tasks.detect.exhibits import exhibits
-from vision_ft.tasks.detect.resampled import draw, figure, mean_over_classes
+from vision_ft.tasks.detect.resampled import NO_OBJECT, draw, figures
 from vision_ft.tasks.detect.sections import sections
 
 MATCH = 0.5
 """Overlap from which a detection meets an object."""
-_NO_OBJECT = "no object is labelled"
 
 
 class DetectObserver:
@@ -43,6 +42,7 @@ class DetectObserver:
         self.groups: list[str] = []
         self.paths: list[str] = []
         self.shown_from = 0.5
+        self._in_two = len(manifest.stages) > 1
 
     def see(self, sample: Sample, prediction: Prediction) -> None:
         """Keep the boxes of the labels and of the answer."""
@@ -57,6 +57,7 @@ class DetectObserver:
                 np.array([one.box for one in result.every], dtype=np.float64).reshape(-1, 4),
                 np.array([self._number[one.label] for one in result.every], dtype=np.int64),
                 np.array([one.score for one in result.every], dtype=np.float64),
+                np.array([one.presence for one in result.every], dtype=np.float64) if self._in_two else None,
             )
         )
         self.groups.append(sample.group)
@@ -78,11 +79,11 @@ class DetectObserver:
         most = max(10, self._most, *(len(one.boxes) for one in self.images))
         coco = coco_figures(self.images, count, most)
         draws = draw(self.images, groups, count, seed=seed)
-        bearing = len({g for g, one in zip(self.groups, self.images, strict=True) if (~one.ignored).any()})
+        map_50, ap_50 = figures(coco.map_50, coco.ap_50, draws, draws.ap_50)
+        map_75, _ = figures(coco.map_75, coco.ap_75, draws, draws.ap_75)
+        map_all, ap_all = figures(coco.map, coco.ap, draws, draws.ap)
         found: dict[str, Any] = {"matched_at_iou": MATCH, "shown_from": self.shown_from}
-        found |= figure(coco.map_50, mean_over_classes(draws.ap_50), bearing, _NO_OBJECT).to_json("map_50")
-        found |= figure(coco.map, mean_over_classes(draws.ap), bearing, _NO_OBJECT).to_json("map")
-        found["map_75"] = finite(coco.map_75)
+        found |= map_50.to_json("map_50") | map_all.to_json("map") | map_75.to_json("map_75")
         found["map_by_size"] = {name: finite(value) for name, value in coco.by_size.items()}
         every: list[tuple[Figure, Figure]] = []
         found["per_class"] = {}
@@ -90,11 +91,8 @@ class DetectObserver:
             recall, precision = self._operating(groups, [number])
             every.append((recall, precision))
             mine = np.array([bool(((im.truth_labels == number) & ~im.ignored).any()) for im in self.images], np.bool_)
-            none = "no object of this class"
             entry: dict[str, Any] = {"name": one.title, "good": one.good}
-            touching = len(np.unique(groups[mine]))
-            entry |= figure(float(coco.ap_50[number]), draws.ap_50[:, number], touching, none).to_json("ap_50")
-            entry |= figure(float(coco.ap[number]), draws.ap[:, number], touching, none).to_json("ap")
+            entry |= ap_50[number].to_json("ap_50") | ap_all[number].to_json("ap")
             entry |= recall.to_json("recall") | precision.to_json("precision")
             entry |= {
                 "support": int(mine.sum()),
@@ -120,9 +118,9 @@ class DetectObserver:
         none = np.zeros(0, np.bool_)
         hit, right = np.concatenate([*hits, none]), np.concatenate([*rights, none])
         return (
-            share(hit, np.array(hit_groups, np.str_), unit="objects", none=_NO_OBJECT)
+            share(hit, np.array(hit_groups, np.str_), unit="objects", none=NO_OBJECT)
             if len(hit)
-            else missing(_NO_OBJECT, "objects"),
+            else missing(NO_OBJECT, "objects"),
             share(right, np.array(right_groups, np.str_), unit="detections", none="nothing was detected")
             if len(right)
             else missing("nothing was detected", "detections"),
@@ -138,7 +136,7 @@ class DetectObserver:
         for image in self.images:
             real = ~image.ignored
             truth, labels = image.truth[real], image.truth_labels[real]
-            shown = np.flatnonzero(image.scores >= self.shown_from)
+            shown = np.flatnonzero(image.counting >= self.shown_from)
             free = np.ones(len(truth), np.bool_)
             near = overlaps(image.boxes, truth)
             crowd = shares_within(image.boxes, image.truth[~real])

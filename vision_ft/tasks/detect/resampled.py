@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_ft.evaluation.figures import Figure, missing
-from vision_ft.evaluation.intervals import draw_weights, strata_of
-from vision_ft.evaluation.proportions import LEVEL
+from vision_ft.evaluation.intervals import draw_weights, resampled, strata_of, widened
 from vision_ft.tasks.detect.average_precision import Found, average_precision, matched
 
 IOUS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 REPLICATES = 300
 _AT_ONCE = 4_000_000
 """Detections, over all draws, that are weighed together: 50 bytes each."""
-_FEW = 2
-"""Groups below which drawing tells nothing."""
+NO_OBJECT = "no object is labelled"
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,16 @@ class Draws:
 
     ap_50: NDArray[np.float64]
     """At IoU 0.5 [R, C]; nan where the draw has no such object."""
+    ap_75: NDArray[np.float64]
+    """At IoU 0.75 [R, C]."""
     ap: NDArray[np.float64]
     """Over IoU 0.5 to 0.95 [R, C]."""
+    groups: NDArray[np.int64]
+    """Groups with such an object [C]."""
+    bearing: int
+    """Groups with any object."""
+    strata: int
+    """Strata that these were drawn in."""
 
 
 def draw(images: Sequence[Found], groups: NDArray[np.str_], classes: int, *, seed: int) -> Draws:
@@ -59,10 +65,20 @@ def draw(images: Sequence[Found], groups: NDArray[np.str_], classes: int, *, see
             block = max(1, _AT_ONCE // max(1, len(per_detection)))
             for start in range(0, REPLICATES, block):
                 some = weights[start : start + block]
+                # Weights are fractions: rounding must not keep the recall of all objects below 1.
+                sought = (some @ totals) * (1.0 - 1e-9)
                 found[level, start : start + block, label] = average_precision(
-                    scores, right, ignored, some[:, per_detection], some @ totals
+                    scores, right, ignored, some[:, per_detection], sought
                 )
-    return Draws(found[0], found.mean(axis=0))
+    some_object = present.any(axis=1)
+    return Draws(
+        found[0],
+        found[IOUS.index(0.75)],
+        found.mean(axis=0),
+        groups=present.sum(axis=0),
+        bearing=int(some_object.sum()),
+        strata=len(np.unique(strata[some_object])),
+    )
 
 
 def mean_over_classes(draws: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,13 +88,21 @@ def mean_over_classes(draws: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan), dtype=np.float64)
 
 
-def figure(value: float, draws: NDArray[np.float64], groups: int, none: str) -> Figure:
-    """A value with the quantiles of its draws [R]; `groups` bear on it, `none` says why there is no value."""
+def figures(
+    mean: float, values: NDArray[np.float64], draws: Draws, drawn: NDArray[np.float64]
+) -> tuple[Figure, tuple[Figure, ...]]:
+    """The mean over classes and the figure of each [C], from the values and one kind of draws, `drawn` [R, C]."""
+    each = tuple(
+        _figure(float(value), drawn[:, k], int(draws.groups[k]), 1, "no object of this class")
+        for k, value in enumerate(values)
+    )
+    whole = _figure(mean, mean_over_classes(drawn), draws.bearing, draws.strata, NO_OBJECT)
+    return widened(whole, [one for one in each if one.value is not None]), each
+
+
+def _figure(value: float, draws: NDArray[np.float64], groups: int, strata: int, none: str) -> Figure:
+    """A value with its interval; `groups` in so many `strata` bear on it, `none` says why there is no value."""
     if not np.isfinite(value):
         return missing(none)
-    draws = draws[np.isfinite(draws)]
-    if groups < _FEW or len(draws) < 2 or np.ptp(draws) < 1e-12:
-        return Figure(value, method="none: too few groups tell nothing of the spread")
-    tail = (1.0 - LEVEL) / 2.0
-    low, high = (float(one) for one in np.quantile(draws, (tail, 1.0 - tail)))
-    return Figure(value, min(low, value), max(high, value), "bootstrap by group")
+    # COCO's evaluator adds an epsilon to its counts, so that what is perfect comes out below 1.
+    return resampled(float(np.round(value, 12)), draws, groups=groups, lost=strata)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from vision_ft.backbones.contract import Backbone
 from vision_ft.bundle.classes import ClassInfo, object_classes
 from vision_ft.bundle.manifest import Calibration
-from vision_ft.bundle.tasks.detect import DetectOptions
+from vision_ft.bundle.tasks.detect import DetectOptions, calibrated_floor
 from vision_ft.data.drawing import draw_boxes
 from vision_ft.data.index import Sample
 from vision_ft.recipe.model import Recipe
@@ -116,7 +116,7 @@ class DetectTask:
         module = module.eval()
         network, options = module.network, module.recipe.options(DetectOptions)
         settings: dict[str, Any] = {
-            "floor": options.score_floor,
+            "floor": calibrated_floor(options, calibration),
             "iou": options.nms_iou,
             "most": options.max_detections,
         }
@@ -160,7 +160,10 @@ class DetectTask:
         return {name: count / max(1, len(samples)) for name, count in counts.items()}
 
     def _placed(self, samples: Sequence[Sample], data: FitData) -> PlacedImages:
-        images = PlacedImages(samples, data.spec, cache_mb=data.recipe.data.cache_mb, store=self._images)
+        # Tiles are cut in the loader processes; those of training and of validation live side by side.
+        sharers = max(1, data.workers) * (2 if data.val else 1)
+        cache_mb = data.recipe.data.cache_mb
+        images = PlacedImages(samples, data.spec, cache_mb=cache_mb, store=self._images, sharers=sharers)
         images.load()
         return images
 

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from vision_ft.evaluation.figures import Figure, missing
-from vision_ft.evaluation.intervals import REPLICATES, draw_weights, strata_of
-from vision_ft.evaluation.proportions import LEVEL, clopper_pearson
+from vision_ft.evaluation.intervals import REPLICATES, draw_weights, resampled, strata_of
+from vision_ft.evaluation.proportions import LEVEL
 from vision_ft.tasks.segment.overlap import Overlap
 
-_FEW = 4
-"""Degrees of freedom below which draws take a handful of values, and miss what other groups would show."""
 _NO_AREA = "no labelled pixel of this class"
 
 
@@ -87,20 +85,7 @@ def _figure(value: float, draws: NDArray[np.float64], groups: int, strata: int) 
     """A value in [0, 1] with its interval; `groups` in so many `strata` bear on it."""
     if not np.isfinite(value):
         return missing(_NO_AREA)
-    draws = draws[np.isfinite(draws)]
-    freedom = groups - strata
-    if freedom < 1 or len(draws) < 2 or np.ptp(draws) < 1e-12:
-        # Drawing tells nothing; a group's worth of evidence a group is what there is.
-        low, high = clopper_pearson(value * groups, groups)
-        return Figure(float(value), low, high, f"Clopper-Pearson over {groups} groups", trials=groups)
-    tail = float(stats.norm.cdf(stats.t.ppf((1.0 - LEVEL) / 2.0, freedom)))
-    low, high = (float(one) for one in np.quantile(draws, (tail, 1.0 - tail)))
-    method = "bootstrap by group"
-    if freedom < _FEW:
-        exact = clopper_pearson(value * groups, groups)
-        low, high = min(low, exact[0]), max(high, exact[1])
-        method += f", no narrower than Clopper-Pearson over {groups} groups"
-    return Figure(float(value), max(0.0, min(low, value)), min(1.0, max(high, value)), method)
+    return resampled(value, draws, groups=groups, lost=strata)
 
 
 def _widened(mean: Figure, each: Sequence[Figure], bearing: NDArray[np.int64]) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,54 @@ def test_a_second_stage_names_what_was_found() -> None:
     assert only.label == "scratch"
     assert only.score == pytest.approx(0.45)
     assert only.to_json()["detection_score"] == pytest.approx(0.9)
+
+
+def seen(**probabilities: float) -> Any:
+    """What a second stage says of a crop."""
+    label = max(probabilities, key=probabilities.__getitem__)
+    return SimpleNamespace(label=label, name=label, probability=probabilities[label], probabilities=probabilities)
+
+
+def named(score: float, *answers: Any) -> Any:
+    first = answer(*(([10.0 + 9 * n, 20.0, 30.0 + 9 * n, 40.0], score, 0) for n in range(len(answers))))
+    stage = context().stage.model_copy(update={"classes": NAMES})
+    return detect.named(Context(stage, DecisionRule(abstain_below=0.5), "1"), first, answers)
+
+
+NAMES = (
+    ClassInfo(id="crack", name="Crack"),
+    ClassInfo(id="pore", name="Pore"),
+    ClassInfo(id="stain", name="Stain"),
+    ClassInfo(id="label", name="Label", good=True),
+    ClassInfo(id="none", name="Nothing found", good=True, background=True),
+)
+
+
+def test_a_certain_defect_of_an_uncertain_name_does_not_pass() -> None:
+    found = named(0.97, seen(crack=0.34, pore=0.33, stain=0.33))
+    assert found.bad_score == pytest.approx(0.97)
+    assert found.decision is Decision.REVIEW
+    (only,) = found.result.detections
+    assert (only.label, only.score) == ("crack", pytest.approx(0.97 * 0.34))
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+
+
+def test_what_may_be_several_defects_rather_than_nothing_is_one() -> None:
+    found = named(0.9, seen(none=0.4, crack=0.35, stain=0.25))
+    assert found.bad_score == pytest.approx(0.54)
+    assert [one.label for one in found.result.every] == ["crack"]
+    assert found.decision is Decision.REVIEW
+    gone = named(0.9, seen(none=0.6, crack=0.2, stain=0.2))
+    assert gone.result.every == ()
+    assert gone.bad_score == pytest.approx(0.36)
+    assert (gone.label, gone.decision) == ("none", Decision.PASS)
+
+
+def test_the_worst_find_speaks_for_the_image() -> None:
+    found = named(0.9, seen(label=0.95, crack=0.05), seen(crack=0.5, pore=0.45, label=0.05))
+    assert found.bad_score == pytest.approx(0.9 * 0.95)
+    assert found.probabilities["crack"] == pytest.approx(0.45)
+    assert found.probabilities["label"] == pytest.approx((1 - 0.9 * 0.95) * 0.9 * 0.95)
 
 
 def test_a_find_that_the_second_stage_gives_no_number_for_goes_to_a_person() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -118,3 +120,11 @@ def test_draws_lie_around_the_value_and_repeat_with_the_seed() -> None:
 def test_without_objects_there_is_no_figure_and_without_answers_it_is_zero() -> None:
     assert np.isnan(coco_figures([image([], [BOX], [0.9])], 1, 100).map_50)
     assert coco_figures([image([BOX], [], [])], 1, 100).map_50 == 0.0
+
+
+def test_a_certain_find_of_an_uncertain_name_counts_from_the_threshold_on() -> None:
+    boxes = np.array([[0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 30.0, 30.0]])
+    labels = np.zeros(2, np.int64)
+    found = Found(boxes, labels, np.zeros(2, np.bool_), boxes, labels, np.array([0.33, 0.3]), np.array([0.97, 0.4]))
+    assert matched(found, 0, 0.5, from_score=0.5).hit.tolist() == [True, False]
+    assert matched(replace(found, presence=None), 0, 0.5, from_score=0.5).hit.tolist() == [False, False]
