@@ -60,7 +60,13 @@ def run(argv: Sequence[str]) -> int:
     from vision_ft.training import Interrupted, train
 
     try:
-        result = train(recipe, run=found.run, resume=found.resume, flattery=found.flattery, progress=at_terminal())
+        result = train(
+            None if found.resume else recipe,
+            run=found.run,
+            resume=found.resume,
+            flattery=found.flattery,
+            progress=at_terminal(),
+        )
     except Interrupted as stop:
         kept = f"the best weights so far are kept in {stop.checkpoint}" if stop.checkpoint else "no epoch was finished"
         again = f"vision-ft train --run {found.run or 'DIR'} --resume"

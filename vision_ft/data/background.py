@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
 from vision_ft.bundle.classes import ClassInfo, background_of
@@ -23,7 +24,7 @@ def with_background(index: Index) -> Index:
 
     The only good class becomes it where no object is labelled with that class; else a class
     is added at the end. Images whose objects are known and none (or are all ignored) get the
-    background as their target.
+    background as their target; those whose objects are all ignored are not judged by it (see `judged`).
     """
     objects = index.column(OBJECTS) if index.has_objects else []
     labelled = {one["target"] for row in objects for one in row or ()}
@@ -36,7 +37,22 @@ def with_background(index: Index) -> Index:
         targets = [nothing if bare else old for bare, old in zip(empty, index.column("targets"), strict=True)]
         field = SCHEMA.field("targets")
         table = table.set_column(table.schema.get_field_index("targets"), field, pa.array(targets, field.type))
-    return replace(index, table=table, classes=classes)
+    made = replace(index, table=table, classes=classes)
+    doubtful = len(made) - len(judged(made))
+    note = f"Images on which all that is labelled is to be ignored: {doubtful}. They are learned from, and not judged."
+    notes = made.notes if not doubtful or note in made.notes else (*made.notes, note)
+    return replace(made, notes=notes)
+
+
+def judged(index: Index) -> Index:
+    """The images that a verdict can be compared with.
+
+    One on which objects are labelled, and all of them as to be ignored, is neither good nor bad.
+    """
+    if not index.has_objects:
+        return index
+    known = [not row or not all(one["ignore"] for one in row) for row in index.column(OBJECTS)]
+    return index.select(np.array(known, dtype=np.bool_))
 
 
 def complete_classes(classes: Sequence[ClassInfo], labelled: Collection[str]) -> tuple[ClassInfo, ...]:

@@ -101,6 +101,7 @@ class Card(_Closed):
     train_on: tuple[str, ...] = ()
     """Only images of these classes are trained and validated on; all others are tested. Empty: any class."""
     augment: Literal["surface", "sign", "light", "none"] = "surface"
+    """The preset that suits these images. The recipe decides; training says so where it mirrors what is a `sign`."""
     licence: str
     source: str
     citation: str = ""

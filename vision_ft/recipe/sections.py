@@ -64,7 +64,8 @@ class SplitSection(Section):
 
     test: float | Literal["auto"] = "auto"
     """Share of groups held back for the report; auto: 0.15, or none where a class has few parts
-    (then every part is judged out of fold, and the shipped model learns from all)."""
+    (then every part is judged out of fold, and the shipped model learns from all; a task without folds
+    is judged on its validation split, which flatters). Where good parts alone are learned from, auto is 0.15."""
     val: float = Field(default=0.15, gt=0.0, lt=0.5)
     """Share of groups for thresholds and temperature where no folds are used."""
     folds: int | Literal["auto"] = "auto"

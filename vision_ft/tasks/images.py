@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decode import decode
 from vision_ft.bundle.manifest import InputSpec
 from vision_ft.bundle.place import Geometry, geometry_of, place, place_mask, place_view
 from vision_ft.bundle.threads import cpu_budget
 from vision_ft.data.index import Sample
+from vision_ft.data.object_masks import IGNORED, known_mask
 
 
 class PlacedStore:
@@ -39,11 +41,18 @@ class PlacedImages:
 
     They come from the same decode and place as in the service. As many as fit into
     `cache_mb` MiB stay in memory, in `store` where one is given; the others are decoded again
-    at each use.
+    at each use. Whole images that views are cut from are kept by whoever cuts: `sharers` is how many
+    do so side by side (each process of each loader), and each keeps its part of `cache_mb`.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], spec: InputSpec, *, cache_mb: int, store: PlacedStore | None = None
+        self,
+        samples: Sequence[Sample],
+        spec: InputSpec,
+        *,
+        cache_mb: int,
+        store: PlacedStore | None = None,
+        sharers: int = 1,
     ) -> None:
         self.samples = list(samples)
         self.spec = spec
@@ -53,6 +62,7 @@ class PlacedImages:
         self._masks: dict[int, NDArray[np.uint8] | None] = {}
         self._whole: dict[int, NDArray[np.uint8]] = {}
         self._whole_bytes = 0
+        self._whole_room = cache_mb * 2**20 // sharers
         self._last: tuple[int, NDArray[np.uint8]] | None = None
 
     def __len__(self) -> int:
@@ -60,8 +70,8 @@ class PlacedImages:
 
     @property
     def cached(self) -> int:
-        """How many of the images are kept in memory."""
-        return sum(image is not None for image in self._kept)
+        """How many of the images are kept in this process's memory, placed or whole."""
+        return sum(image is not None for image in self._kept) + len(self._whole)
 
     def load(self) -> None:
         """Fill the cache, on as many threads as the process may use; images in tiles are read as they are cut."""
@@ -76,8 +86,8 @@ class PlacedImages:
     def cut(self, row: int, geometry: Geometry) -> NDArray[np.uint8]:
         """A view of a sample's full-resolution image at the input size, uint8 [H, W, 3].
 
-        Decoded images are kept too, as far as they fit into `cache_mb` MiB, and the last one in any case: views
-        are mostly asked for image by image.
+        Decoded images are kept too, as far as they fit into this process's part of `cache_mb` MiB, and the last one
+        in any case: views are mostly asked for image by image.
         """
         if row in self._whole:
             image = self._whole[row]
@@ -85,7 +95,7 @@ class PlacedImages:
             image = self._last[1]
         else:
             image = decode(self.samples[row].path.read_bytes(), window=self.spec.window)
-            if self._whole_bytes + image.nbytes <= self._cache_mb * 2**20:
+            if self._whole_bytes + image.nbytes <= self._whole_room:
                 self._whole[row] = image
                 self._whole_bytes += image.nbytes
             else:
@@ -93,19 +103,21 @@ class PlacedImages:
         return place_view(image, geometry, pad=self.spec.pad)
 
     def mask(self, row: int) -> NDArray[np.uint8] | None:
-        """The defect mask of a sample at the input size, uint8 [H, W]; None where it has none, or an empty one.
+        """Where a sample's mask shows its class, uint8 [H, W] of 0 and 1 at the input size; None where nowhere.
 
-        An index lists no image whose mask is of another size.
+        What is to be ignored is left out. An index lists no image whose mask is of another size.
         """
         if row not in self._masks:
             self._masks[row] = self._read_mask(row)
         return self._masks[row]
 
     def _read_mask(self, row: int) -> NDArray[np.uint8] | None:
-        path = self.samples[row].mask
-        if path is None:
+        sample = self.samples[row]
+        if sample.mask is None:
             return None
-        mask = decode(path.read_bytes())[:, :, 0]
+        # An image here has one class, which is all that its mask shows; of all classes there may be more than values.
+        known = known_mask(sample, (ClassInfo(id=sample.targets[0]),))
+        mask = ((known > 0) & (known != IGNORED)).astype(np.uint8)
         placed = place_mask(mask, geometry_of(mask.shape[1], mask.shape[0], self.spec))
         return placed if placed.any() else None
 

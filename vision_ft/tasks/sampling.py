@@ -22,16 +22,23 @@ def derive_seed(*parts: object) -> int:
 
 
 def sample_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
-    """Chance of each sample where class, then part, then image are drawn evenly; sums to one."""
-    classes = sorted({s.targets[0] for s in samples})
+    """Chance of each sample where class, then part, then image are drawn evenly; sums to one.
+
+    An image of several classes counts for the one of the fewest parts, so that a class which is never alone has
+    its share; of equals for the first.
+    """
+    shown: dict[str, set[str]] = {}
+    for sample in samples:
+        for target in sample.targets:
+            shown.setdefault(target, set()).add(sample.part)
+    rows_of: dict[str, dict[str, list[int]]] = {}
+    for row, sample in enumerate(samples):
+        rarest = min(sample.targets, key=lambda target: len(shown[target]))
+        rows_of.setdefault(rarest, {}).setdefault(sample.part, []).append(row)
     weights = np.zeros(len(samples))
-    for target in classes:
-        parts: dict[str, list[int]] = {}
-        for row, sample in enumerate(samples):
-            if sample.targets[0] == target:
-                parts.setdefault(sample.part, []).append(row)
+    for parts in rows_of.values():
         for rows in parts.values():
-            weights[rows] = 1.0 / (len(classes) * len(parts) * len(rows))
+            weights[rows] = 1.0 / (len(rows_of) * len(parts) * len(rows))
     return weights
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vision_ft.bundle.manifest import Calibration
 from vision_ft.bundle.predictor import Predictor, load
 from vision_ft.bundle.tiles import views_of
 from vision_ft.data.index import Index, Sample
-from vision_ft.errors import RecipeError, TrainingError
+from vision_ft.errors import RecipeError, TrainingError, UsageError
 from vision_ft.evaluation.collect import collect
 from vision_ft.evaluation.judging import FittedOn, Observer, TaskJudge
 from vision_ft.evaluation.operating_point import OperatingPoint
@@ -83,12 +84,16 @@ def train(
 
     `recipe` is a `Recipe`, a YAML file, or the name of a shipped one; `overrides` are laid
     over it (dotted keys). `root` is the folder of images, `run` the folder to write
-    (default: `runs/` and the time). With `resume` an interrupted run goes on where it was.
+    (default: `runs/` and the time). With `resume` an interrupted run goes on where it was, with
+    its own recipe; `root` then says where its images are now, if they have moved.
     `flattery` also shows what a split by image would have claimed.
 
     Raises `VisionFTError` and its kin for what a user can put right, and `Interrupted` on Ctrl-C.
     """
     started = time.monotonic()
+    if resume and (recipe is not None or overrides):
+        given = "overrides" if recipe is None else "another recipe"
+        raise UsageError("A resumed run goes on with its own recipe", got=given, remedy="Leave them out.")
     at = Path(run) if run is not None else Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     if resume:
         folder = open_run(at, resume=True)
@@ -107,7 +112,7 @@ def train(
         # What cannot start leaves no folder behind.
         image_source(recipe)
         folder = open_run(at, resume=False)
-    prepared = _prepared(recipe, folder, judge, resume=resume)
+    prepared = _reopened(recipe, folder, judge, root) if resume else _prepared(recipe, folder, judge)
     if not any(one.good for one in prepared.index.classes):
         folder.say(
             "No class is declared good, so every confident answer passes, a defect's too: "
@@ -124,7 +129,7 @@ def train(
         found = out_of_fold(
             task, data, prepared.folds, plan, folder, scratch_predictor(task), resume=resume, bar=progress
         )
-        raw = found.table
+        raw = _relocated(found.table, data, prepared.folds)
         epochs = budget.final if found.fine_tuned else 0
     until = None if recipe.trainer.max_time is None else started + recipe.trainer.max_time - budget.closing
     final = FitPlan("final", epochs, until=until, most=recipe.trainer.max_epochs or task.default_epochs)
@@ -179,8 +184,10 @@ def finish(
     return RunResult(folder.path, folder.bundle, report, metrics, point.findings)
 
 
-def export(run: Path, *, flattery: bool = False) -> RunResult:
+def export(run: Path, *, root: Path | str | None = None, flattery: bool = False) -> RunResult:
     """Write bundle and report of a run from its checkpoint, as its recipe and saved split say.
+
+    `root` is the folder that its images are in now, if they have moved.
 
     Raises `TrainingError` when the run has no weights, or no predictions on unseen parts yet.
     """
@@ -188,7 +195,7 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
     recipe = load_recipe(folder.recipe)
     use_cpu_budget()
     task, judge = torch_task(recipe.task.name), task_judge(recipe.task.name)
-    prepared = _prepared(recipe, folder, judge, resume=True)
+    prepared = _reopened(recipe, folder, judge, root)
     checkpoint = best_checkpoint(folder.fits / "final")
     if checkpoint is not None and not (folder.fits / "final" / "done").exists():
         folder.say("The final fit is unfinished: what is exported are its best weights so far.")
@@ -200,7 +207,7 @@ def export(run: Path, *, flattery: bool = False) -> RunResult:
     module = rebuild(task, data, checkpoint)
     observer = None
     if prepared.folds is not None:
-        raw = read_out_of_fold(folder, prepared.folds)
+        raw = _relocated(read_out_of_fold(folder, prepared.folds), data, prepared.folds)
     else:
         raw, observer = _on_validation(task, judge, module, data, folder)
     return finish(recipe, task, judge, module, data, prepared, raw, folder, observer=observer, flattery=flattery)
@@ -227,9 +234,23 @@ def _check(recipe: Recipe, task: TorchTask) -> None:
         )
 
 
-def _prepared(recipe: Recipe, folder: RunFolder, judge: TaskJudge, *, resume: bool) -> Prepared:
-    if resume:
-        return reopen(recipe, Index.read(folder.index), int(folder.read_plan()["folds"]), judge)
+def _reopened(recipe: Recipe, folder: RunFolder, judge: TaskJudge, root: Path | str | None) -> Prepared:
+    """What the run started with; raises `UsageError` where its images are not below the `root` that is given."""
+    index = Index.read(folder.index, root=None if root is None else Path(root))
+    if root is not None:
+        lost = next((one for one in index.column("path") if not (index.root / one).is_file()), None)
+        if lost is not None:
+            raise UsageError(f"root {root}", expected="the folder that the run's images are in now", got=f"no {lost}")
+    return reopen(recipe, index, int(folder.read_plan()["folds"]), judge)
+
+
+def _relocated(table: PredictionTable, data: FitData, folds: NDArray[np.int64]) -> PredictionTable:
+    """Answers of all folds with their images' paths of today: a fold may have been judged before they moved."""
+    held = [s for number in np.unique(folds) for s, fold in zip(data.train, folds, strict=True) if fold == number]
+    return replace(table, paths=np.array([sample.path.as_posix() for sample in held], dtype=np.str_))
+
+
+def _prepared(recipe: Recipe, folder: RunFolder, judge: TaskJudge) -> Prepared:
     index = read_images(recipe, embed=embed_images)
     prepared = prepare(recipe, folder, index, judge)
     parts = len(set(prepared.index.column("part")))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decision import DecisionRule
 from vision_ft.bundle.folder import open_bundle
 from vision_ft.bundle.manifest import Calibration, DataInfo, Weights
@@ -94,16 +95,6 @@ def _contents(
     weights: Weights | None = None,
     **more: Any,
 ) -> Contents:
-    targets = [sample.targets[0] for sample in samples]
-    parts = {c.id: len({s.part for s in samples if c.id in s.targets}) for c in data.classes}
-    info = DataInfo(
-        card=card,
-        fingerprint=_fingerprint(samples),
-        images=len(samples),
-        parts=len({s.part for s in samples}),
-        images_per_class={c.id: targets.count(c.id) for c in data.classes},
-        parts_per_class=parts,
-    )
     return Contents(
         name=name,
         task=recipe.task.name,
@@ -112,11 +103,24 @@ def _contents(
         spec=data.spec,
         weights=module.network.backbone.info.weights if weights is None else weights,
         prior=task.prior(recipe, samples, data.classes),
-        data=info,
+        data=data_info(samples, data.classes, card),
         # Validation images chose epoch, temperature and thresholds: to judge on them would flatter as well.
         digests=[sample.digest for sample in (*samples, *data.val)],
         recipe=_public(recipe),
         **more,
+    )
+
+
+def data_info(samples: Sequence[Sample], classes: Sequence[ClassInfo], card: str | None = None) -> DataInfo:
+    """What a bundle says of its training images; an image of several classes counts for each of them."""
+    showing = {one.id: [sample for sample in samples if one.id in sample.targets] for one in classes}
+    return DataInfo(
+        card=card,
+        fingerprint=_fingerprint(samples),
+        images=len(samples),
+        parts=len({sample.part for sample in samples}),
+        images_per_class={name: len(mine) for name, mine in showing.items()},
+        parts_per_class={name: len({sample.part for sample in mine}) for name, mine in showing.items()},
     )
 
 

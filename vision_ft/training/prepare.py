@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from vision_ft.bundle.manifest import InputSpec, TileSpec
 from vision_ft.data import cards
+from vision_ft.data.background import judged
 from vision_ft.data.duplicates import Embed
-from vision_ft.data.folds import group_folds, suggest
+from vision_ft.data.folds import FEW, group_folds, suggest
 from vision_ft.data.index import Index, Sample
 from vision_ft.data.load import load_index
 from vision_ft.data.split import SavedSplit, assign, check
@@ -42,12 +44,12 @@ class Prepared:
     @property
     def val(self) -> tuple[Sample, ...]:
         """Images for thresholds and temperature; empty where folds are used."""
-        return tuple(self.index.in_split("val").samples())
+        return tuple(judged(self.index.in_split("val")).samples())
 
     @property
     def test(self) -> tuple[Sample, ...]:
         """Images held back for the report; may be empty."""
-        return tuple(self.index.in_split("test").samples())
+        return tuple(judged(self.index.in_split("test")).samples())
 
 
 def input_spec(recipe: Recipe) -> InputSpec:
@@ -108,7 +110,7 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index, judge: TaskJudge) -> P
     `RecipeError` for folds where the task has none.
     """
     index = judge.labels(index)
-    advice = suggest(index)
+    advice = suggest(_learned_from(index))
     split = recipe.split
     few = bool(advice.folds)
     if not judge.out_of_fold and split.folds not in ("auto", 0):
@@ -118,7 +120,9 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index, judge: TaskJudge) -> P
             got=str(split.folds),
             remedy="It uses a validation split.",
         )
-    test = split.test if split.test != "auto" else (0.0 if few else _TEST_SHARE)
+    # Images that are only judged are in the test split anyway: without others the report would have nothing to reject
+    # in vain.
+    test = split.test if split.test != "auto" else (0.0 if few and not index.train_on else _TEST_SHARE)
     folds = split.folds if split.folds != "auto" else (_FOLDS if few and judge.out_of_fold else 0)
     val = 0.0 if folds else split.val
     if judge.out_of_fold and (split.test == "auto" or split.folds == "auto"):
@@ -126,13 +130,45 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index, judge: TaskJudge) -> P
     saved = SavedSplit.read(split.file) if split.file is not None else None
     index = assign(index, test=float(test), val=val, seed=recipe.seed, saved=saved, given=split.given)
     check(index)
+    if split.test == "auto" and few and not judge.out_of_fold and not len(index.in_split("test")):
+        run.say(_nothing_held_back(advice.few))
     SavedSplit.of(index, test=float(test), val=val, seed=recipe.seed, before=saved).write(run.split)
     index.write(run.index)
-    for note in index.notes:
+    for note in (*index.notes, *_mirrored_in_spite(recipe)):
         run.say(note)
     for rejected in index.rejected:
         run.say(f"left out: {rejected.path}: {rejected.reason}")
     return reopen(recipe, index, int(folds), judge)
+
+
+def _learned_from(index: Index) -> Index:
+    """The images that may be trained on."""
+    if not index.train_on:
+        return index
+    allowed = set(index.train_on)
+    return index.select([set(targets) <= allowed for targets in index.column("targets")])
+
+
+def _nothing_held_back(few: Mapping[str, int]) -> str:
+    """Why a task without folds has no test parts, from the classes of few groups and their numbers."""
+    listed = ", ".join(f"{one} {number}" for one, number in sorted(few.items(), key=lambda item: (item[1], item[0])))
+    return (
+        f"Too few groups for a test of their own (under {FEW}): {listed}. Nothing is held back, and the figures are "
+        "those of the validation parts, which flatter: hold some back with split.test, or judge the bundle on other "
+        "images."
+    )
+
+
+def _mirrored_in_spite(recipe: Recipe) -> tuple[str, ...]:
+    """A sentence where the recipe mirrors images that their card says must not be."""
+    section = recipe.augment
+    named = [f"augment.{key}" for key in ("flip_horizontal", "flip_vertical", "rotate_90") if getattr(section, key) > 0]
+    if recipe.data.card is None or not named or cards.find(recipe.data.card).augment != "sign":
+        return ()
+    return (
+        f"The card {recipe.data.card} says that its images must never be mirrored, and the recipe does so "
+        f"({', '.join(named)}): take --augment.preset sign, or another recipe.",
+    )
 
 
 def reopen(recipe: Recipe, index: Index, folds: int, judge: TaskJudge) -> Prepared:
@@ -143,7 +179,7 @@ def reopen(recipe: Recipe, index: Index, folds: int, judge: TaskJudge) -> Prepar
         usable = usable.with_split(["train" if s == "val" else s for s in usable.column("split")])
     train = usable.in_split("train")
     judge.check_training(train, usable)
-    if not folds and not len(usable.in_split("val")):
+    if not folds and not len(judged(usable.in_split("val"))):
         raise DataError(
             "No image is left for validation",
             expected="parts that thresholds and temperature can be set on",

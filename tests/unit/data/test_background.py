@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from vision_ft.bundle.classes import ClassInfo
-from vision_ft.data.background import BACKGROUND, TITLE, complete_classes, with_background
+from vision_ft.data.background import BACKGROUND, TITLE, complete_classes, judged, with_background
 from vision_ft.data.index import Index, MaskCode
 from vision_ft.data.load import with_good
 from vision_ft.data.objects import OBJECT_TYPE, OBJECTS, ObjectLabel
@@ -55,6 +55,16 @@ def test_images_without_objects_become_background(make_index: MakeIndex) -> None
     assert seen.column("targets") == [["dent"], [BACKGROUND], ["dent"], [BACKGROUND]]
     assert seen.class_ids == ("dent", BACKGROUND)
     assert with_background(seen) == seen
+
+
+def test_what_shows_only_what_is_ignored_is_not_judged(make_index: MakeIndex) -> None:
+    ignored = replace(DENT, ignore=True)
+    index = make_index([("a", "dent"), ("b", "dent"), ("c", "dent"), ("d", "dent")])
+    seen = with_background(with_objects(index, [[DENT, ignored], [], None, [ignored]]))
+    assert judged(seen).column("path") == seen.column("path")[:3]
+    (note,) = seen.notes
+    assert note.startswith("Images on which all that is labelled is to be ignored: 1.")
+    assert judged(index) == index
 
 
 def test_classes_of_whole_images_get_one_too(make_index: MakeIndex) -> None:

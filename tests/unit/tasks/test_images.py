@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from vision_ft.bundle.decode import decode
 from vision_ft.bundle.manifest import InputSpec, TileSpec
-from vision_ft.bundle.place import place
+from vision_ft.bundle.place import geometry_of, place, place_mask
 from vision_ft.bundle.tiles import views_of
-from vision_ft.data.index import Index
+from vision_ft.data.index import IGNORE, Index, MaskCode
 from vision_ft.tasks.images import PlacedImages
 
 _MIB = InputSpec(height=512, width=683)
@@ -74,6 +79,19 @@ def test_views_of_an_image_are_cut_from_one_decoded_image(
     assert read == again
 
 
+@pytest.mark.parametrize("sharers", [1, 2, 8, 64])
+def test_whole_images_that_views_are_cut_from_keep_to_their_part_of_the_budget(index: Index, sharers: int) -> None:
+    samples = list(index.samples())
+    spec = InputSpec(height=32, width=32, tile=TileSpec(size=32, overlap=0.2))
+    images = PlacedImages(samples, spec, cache_mb=1, sharers=sharers)
+    images.load()
+    for row, sample in enumerate(samples):
+        images.cut(row, views_of(sample.width, sample.height, spec)[0])
+    each = 3 * samples[0].width * samples[0].height
+    assert images.cached == min(len(samples), 2**20 // sharers // each)
+    assert sharers * images.cached * each <= 2**20
+
+
 def test_masks_are_placed_with_their_images(index: Index) -> None:
     samples = sorted(index.samples(), key=lambda s: s.targets[0])
     images = PlacedImages(samples, InputSpec(height=36, width=40), cache_mb=1)
@@ -87,3 +105,44 @@ def test_masks_are_placed_with_their_images(index: Index) -> None:
     yellow = (pixels[..., 0] - pixels[..., 2]) > 80
     assert yellow.any()
     assert (bad[yellow] > 0).mean() > 0.9
+
+
+_OBJECT = np.zeros((72, 80), np.uint8)
+_OBJECT[20:40, 30:60] = 1
+_VOID = np.zeros((72, 80), np.uint8)
+_VOID[36:50, 50:70] = 1
+_BLUE_GREEN = _OBJECT[:, :, None] * np.array((255, 200, 0), np.uint8)
+"""As OpenCV writes it, BGR: there is no red."""
+
+
+@pytest.mark.parametrize(
+    ("drawn", "values", "shown"),
+    [
+        (_BLUE_GREEN, None, _OBJECT),
+        (_OBJECT.astype(np.uint16), None, _OBJECT),
+        (_OBJECT.astype(np.uint16) * 255, None, _OBJECT),
+        (np.where(_VOID, 255, _OBJECT).astype(np.uint8), {"1": "scratch", "255": IGNORE}, _OBJECT * (1 - _VOID)),
+        (_VOID * np.uint8(255), {"1": "scratch", "255": IGNORE}, None),
+        (_BLUE_GREEN, {"#00c8ff": "scratch"}, _OBJECT),
+        (_OBJECT, {"2": "scratch"}, None),
+    ],
+    ids=["coloured", "16 bits, 0 and 1", "16 bits, 0 and 255", "with void", "void alone", "a colour", "another value"],
+)
+def test_masks_are_read_as_by_the_other_tasks(
+    index: Index,
+    tmp_path: Path,
+    drawn: NDArray[np.integer],
+    values: Mapping[str, str] | None,
+    shown: NDArray[np.uint8] | None,
+) -> None:
+    path = tmp_path / "mask.png"
+    assert cv2.imwrite(str(path), drawn)
+    bad = next(sample for sample in index.samples() if sample.targets == ("scratch",))
+    sample = replace(bad, mask=path, mask_code=None if values is None else MaskCode(values))
+    spec = InputSpec(height=48, width=64, placement="letterbox")
+    found = PlacedImages([sample], spec, cache_mb=1).mask(0)
+    if shown is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert np.array_equal(found, place_mask(shown, geometry_of(80, 72, spec)))

@@ -25,6 +25,19 @@ def test_class_then_part_then_image_are_drawn_evenly(make_sample: MakeSample) ->
     np.testing.assert_allclose(weights, [1 / 24] * 6 + [1 / 8] * 2 + [1 / 2])
 
 
+def test_a_class_that_is_never_alone_has_its_share(make_sample: MakeSample) -> None:
+    both = [make_sample("scratch", f"b{n}", targets=("scratch", "stain")) for n in range(2)]
+    samples = [
+        *(make_sample("good", f"g{n}") for n in range(9)),
+        *(make_sample("scratch", f"s{n}") for n in range(6)),
+        *both,
+    ]
+    weights = sample_weights(samples)
+    np.testing.assert_allclose(weights, [1 / 27] * 9 + [1 / 18] * 6 + [1 / 6] * 2)
+    # Among classes of equally many parts the first counts, however often one of them is shown.
+    np.testing.assert_allclose(sample_weights([*both, *samples[:1]]), [1 / 4, 1 / 4, 1 / 2])
+
+
 def test_an_epoch_draws_every_sample_its_expected_number_of_times(make_sample: MakeSample) -> None:
     samples = [
         *(make_sample("good", f"g{p}", n) for p in range(6) for n in range(3)),

@@ -11,8 +11,10 @@ import pytest
 
 from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.errors import DataError, SplitError, UsageError, VisionFTError
-from vision_ft.recipe import Recipe
-from vision_ft.training.prepare import read_images
+from vision_ft.recipe import Recipe, load_recipe
+from vision_ft.tasks.registry import task_judge
+from vision_ft.training.prepare import prepare, read_images
+from vision_ft.training.run_folder import open_run
 
 from .conftest import MakeRecipe, Prepare
 
@@ -67,6 +69,54 @@ def test_a_split_that_the_data_have_can_be_ignored(make_recipe: MakeRecipe, prep
 
     assert tested() == 8
     assert tested(split__given="ignore") == 0
+
+
+def test_where_bad_parts_are_only_judged_good_ones_are_held_back_too(prepared: Prepare, tmp_path: Path) -> None:
+    table = write_tiny_parts(tmp_path / "parts", {"good": 12, "scratch": 3}, shots=1, size=(44, 48))
+    given = {"task": "anomaly", "data.csv": str(table), "objective.good": ["good"]}
+    found, _ = prepared(load_recipe(None, {**given, "input.height": 64, "input.width": 64}))
+    assert Counter(s.targets[0] for s in found.test)["anomaly"] == 3
+    assert len({s.part for s in found.test if s.targets[0] == "good"}) >= 1
+    assert {s.targets[0] for s in found.train} == {"good"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "preset", "told"),
+    [
+        ("sign", "surface", "take --augment.preset sign"),
+        ("sign", "sign", None),
+        ("surface", "surface", None),
+    ],
+)
+def test_it_says_where_images_are_mirrored_that_their_card_says_must_not_be(
+    make_recipe: MakeRecipe, prepared: Prepare, tmp_path: Path, table: Path, asked: str, preset: str, told: str | None
+) -> None:
+    card = tmp_path / "mine.yaml"
+    card.write_text(
+        f"{{schema: 1, name: mine, title: Mine, task: classify, layout: files, images: 'images/*/*.png', licence: l, "
+        f"source: s, augment: {asked}, target: {{rule: folder, depth: 1}}, "
+        "classes: [{id: good, name: Good, good: true}, {id: scratch, name: Scratch}], "
+        "part: {rule: regex, pattern: '([a-z]+_[0-9]+)_s'}}"
+    )
+    prepared(make_recipe(data__csv=None, data__root=str(table.parent), data__card=str(card), augment__preset=preset))
+    log = tmp_path / "prepared" / "log.txt"
+    said = log.read_text() if log.exists() else ""
+    assert (told in said and "augment.flip_horizontal" in said) if told else ("mirrored" not in said)
+
+
+def test_it_says_why_nothing_is_held_back_where_there_are_no_folds(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    def said(judged_as: str, test: float | str) -> str:
+        folder = tmp_path / f"{judged_as} {test}"
+        recipe = make_recipe(split__folds="auto", split__test=test)
+        prepare(recipe, open_run(folder, resume=False), read_images(recipe), task_judge(judged_as))
+        log = folder / "log.txt"
+        return log.read_text() if log.exists() else ""
+
+    few = said("segment", "auto")
+    assert "Too few groups for a test of their own (under 20): scratch 6, good 8. Nothing is held back" in few
+    assert "folds" not in few
+    assert "held back" not in said("segment", 0.25)
+    assert "held back" not in said("classify", "auto")
 
 
 def test_images_a_class_can_be_limited(make_recipe: MakeRecipe) -> None:

@@ -1,7 +1,8 @@
 """Class folders: `<class>/**/image`, also below `train`, `val` and `test` folders.
 
-A PNG beside an image of another type with the same stem is that image's mask. A root that
-holds `images/<class>/...` and `masks/<class>/...` is read as class folders with masks.
+A PNG beside an image of another type with the same stem is that image's mask, and so is
+`<name>_mask.png` beside the image `<name>`. A root that holds `images/<class>/...` and
+`masks/<class>/...` is read as class folders with masks, which are called like their images or `<name>_mask`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from vision_ft.data.probe import Prober
 from vision_ft.errors import DataError
 
 IMAGES, MASKS = "images", "masks"
+_SUFFIX = "_mask"
+"""What a mask's name may have more than its image's."""
 _NO_CLASS = "lies in no class folder"
 
 
@@ -28,24 +31,29 @@ def matches(root: Path) -> bool:
 def read(root: Path, *, prober: Prober | None = None) -> Index:
     """Read class folders; a class's id is its folder's name.
 
-    Images beside the class folders, and those whose names are no UTF-8, are listed in the
-    index's `rejected`. Raises DataError when there is no image in a class folder, or a
+    Images beside the class folders, those whose names are no UTF-8, and masks without an image
+    are listed in the index's `rejected`. Raises DataError when there is no image in a class folder, or a
     folder cannot be read.
     """
     paths, rejected = named_in_utf8(walk(root))
     base, masks = _base(paths)
-    images, siblings = _siblings([path for path in paths if not (masks and path.startswith(f"{MASKS}/"))])
+    apart = [path for path in paths if base == IMAGES and path.startswith(f"{MASKS}/")]
+    images, siblings = _siblings([path for path in paths if not (base == IMAGES and path.startswith(f"{MASKS}/"))])
     split_folders = _split_folders(images, base)
     rows = []
+    taken: set[str | None] = set()
     for path in images:
+        stem = PurePosixPath(path).relative_to(base).with_suffix("").as_posix()
+        mask = siblings.get(path) or masks.get(stem) or masks.get(f"{stem}{_SUFFIX}")
+        taken.add(mask)
         folders = PurePosixPath(path).relative_to(base).parts[:-1]
         split = SPLIT_NAMES[folders[0].lower()] if folders and folders[0] in split_folders else None
         names = folders[1:] if split else folders
         if not names:
             rejected.append(Rejected(path, _NO_CLASS))
             continue
-        mask = siblings.get(path) or masks.get(PurePosixPath(path).relative_to(base).with_suffix("").as_posix())
         rows.append(Row(path, (names[0],), split=split, mask=mask))
+    rejected += [Rejected(path, "there is no image to it") for path in apart if path not in taken]
     if not rows:
         raise DataError(
             f"{root} holds no class folders with images",
@@ -115,9 +123,12 @@ def _siblings(paths: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     for path in paths:
         stems.setdefault(PurePosixPath(path).with_suffix("").as_posix(), []).append(path)
     images, masks = [], {}
-    for same in stems.values():
+    for stem, same in stems.items():
         pngs = [path for path in same if path.lower().endswith(".png")]
-        if len(same) == 2 and len(pngs) == 1:
+        shown = stems.get(stem.removesuffix(_SUFFIX), []) if stem.endswith(_SUFFIX) else []
+        if len(shown) == len(same) == len(pngs) == 1:
+            masks[shown[0]] = pngs[0]
+        elif len(same) == 2 and len(pngs) == 1:
             image = next(path for path in same if path not in pngs)
             images.append(image)
             masks[image] = pngs[0]

@@ -31,6 +31,9 @@ _TRIES = 8
 """Images among which one of about the same size is looked for."""
 _ALIKE = 0.8
 """Sides of two images of about the same size differ by no more than this factor."""
+_RIM = 6
+"""Pixels of a donor around a shape that may come along with it: those that `transplanted` moves, and what
+they are in a donor that is shrunk."""
 _VIEWS = 4
 """Tiles of an image that are validated on."""
 
@@ -94,6 +97,9 @@ class CropDataset(Dataset[Item]):
         size = recipient.image.shape[1::-1]
         image = np.asarray(cv2.resize(donor.image, size, interpolation=cv2.INTER_AREA), np.uint8)
         mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+        if not donor.defects and _meets_ignored(mask, donor.mask):
+            # It may be a defect that is labelled nowhere, and would be taught as background.
+            return None
         # What is ignored stays where it is.
         made = transplanted(recipient.image, image, np.where(mask == IGNORED, 0, mask).astype(np.uint8), rng)
         if made is None:
@@ -172,6 +178,15 @@ def crop_weights(samples: Sequence[Sample], classes: Sequence[ClassInfo], backgr
     weights[empty] *= background / weights[empty].sum()
     weights[~empty] *= (1.0 - background) / weights[~empty].sum()
     return weights
+
+
+def _meets_ignored(shape: NDArray[np.uint8], labels: NDArray[np.uint8]) -> bool:
+    """Whether a shape, uint8 [H, W], lies on or next to what is ignored in a donor's labels, uint8 [h, w]."""
+    ignored = (labels == IGNORED).astype(np.uint8)
+    if not ignored.any():
+        return False
+    near = cv2.dilate(ignored, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8))
+    return bool(cv2.resize(near, shape.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)[shape > 0].any())
 
 
 def _telling(views: Sequence[Geometry], mask: NDArray[np.uint8]) -> list[Geometry]:

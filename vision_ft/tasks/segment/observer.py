@@ -59,7 +59,8 @@ class SegmentObserver:
         found |= self._false_alarms(groups, seed).to_json("false_alarm_area")
         found["per_class"] = {}
         for number, one in enumerate(self._objects):
-            mine = targets == one.id
+            # An image of several classes counts for each of them, as its areas do.
+            mine = np.array([bool(image.labelled[number] > 0) for image in self.images], dtype=np.bool_)
             entry: dict[str, Any] = {"name": one.title, "good": one.good}
             entry |= areas.iou[number].to_json("iou") | areas.dice[number].to_json("dice")
             entry |= self._recall([number]).to_json("recall_per_defect")

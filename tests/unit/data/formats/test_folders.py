@@ -12,6 +12,7 @@ import pytest
 from vision_ft.data import formats
 from vision_ft.data.formats import folders
 from vision_ft.data.index import Rejected
+from vision_ft.data.load import load_index
 from vision_ft.errors import DataError
 
 Draw = Callable[..., Path]
@@ -73,6 +74,43 @@ def test_images_and_masks_in_parallel_folders(draw: Draw, tmp_path: Path) -> Non
         "images/dent/a.jpg": ("dent", None, "masks/dent/a.png"),
         "images/good/b.jpg": ("good", None, None),
     }
+
+
+def test_masks_may_be_called_masks(draw: Draw, tmp_path: Path) -> None:
+    draw("apart/images/train/dent/a.jpg")
+    draw("apart/images/val/dent/b.jpg")
+    draw("apart/masks/train/dent/a_mask.png")
+    draw("apart/masks/val/dent/b.png")
+    assert _rows(tmp_path / "apart") == {
+        "images/train/dent/a.jpg": ("dent", "train", "masks/train/dent/a_mask.png"),
+        "images/val/dent/b.jpg": ("dent", "val", "masks/val/dent/b.png"),
+    }
+    for name in ("a.png", "a_mask.png", "b.jpg", "b_mask.png", "c_mask.png"):
+        draw(f"beside/dent/{name}")
+    # Of `c_mask` there is no image, so it may be one.
+    assert _rows(tmp_path / "beside") == {
+        "dent/a.png": ("dent", None, "dent/a_mask.png"),
+        "dent/b.jpg": ("dent", None, "dent/b_mask.png"),
+        "dent/c_mask.png": ("dent", None, None),
+    }
+
+
+def test_each_mask_that_no_image_takes_is_named(draw: Draw, tmp_path: Path) -> None:
+    for name in ("images/dent/a.jpg", "images/dent/b.jpg", "images/stray.jpg"):
+        draw(name)
+    for name in ("dent/a_mask.png", "dent/b_seg.png", "dent/b_label.png", "stray.png"):
+        draw(f"masks/{name}")
+    index = folders.read(tmp_path)
+    assert index.column("mask") == ["masks/dent/a_mask.png", None]
+    assert index.rejected == (
+        Rejected("images/stray.jpg", "lies in no class folder"),
+        Rejected("masks/dent/b_label.png", "there is no image to it"),
+        Rejected("masks/dent/b_seg.png", "there is no image to it"),
+    )
+    (tmp_path / "images/stray.jpg").unlink()
+    with pytest.raises(DataError, match=r"masks/dent/b_label\.png: there is no image to it") as told:
+        load_index(root=tmp_path)
+    assert "masks/dent/b_seg.png" in str(told.value)
 
 
 def test_hidden_files_and_other_files_are_no_images(draw: Draw, tmp_path: Path) -> None:

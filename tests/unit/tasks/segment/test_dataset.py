@@ -173,3 +173,43 @@ def test_what_a_good_part_ignores_stays_ignored_under_a_defect(labelled: Index, 
         if one is not None:
             assert ((one.mask[:6] == IGNORED) | (one.mask[:6] == 1)).all()
             assert not (one.mask[6:] == IGNORED).any()
+
+
+def _relabelled(pictures: Pictures, row: int, ignored: np.ndarray) -> None:
+    """Ignore some pixels of a picture, bool [H, W]."""
+    picture = pictures[row]
+    mask = np.where(ignored, IGNORED, picture.mask).astype(np.uint8)
+    defects = picture.defects if (mask == 1).any() else ()
+    pictures._kept[pictures.samples[row].digest] = replace(picture, mask=mask, defects=defects)
+
+
+def test_a_defect_that_is_labelled_nowhere_is_not_taught_as_background(labelled: Index, make_data: MakeData) -> None:
+    dataset = _crops(_pictures(labelled, make_data), labelled, transplant=1.0)
+    row = next(row for row, sample in enumerate(dataset.pictures.samples) if sample.targets[0] == "scratch")
+    _relabelled(dataset.pictures, row, np.ones((72, 80), np.bool_))
+    for seed in range(32):
+        _, mask = dataset[row, seed]
+        assert (mask == IGNORED).any(), seed
+
+
+def test_what_a_good_part_ignores_is_not_pasted_as_background(labelled: Index, make_data: MakeData) -> None:
+    """The ignored region is a strip where one other part has its defect."""
+    dataset = _crops(_pictures(labelled, make_data), labelled, transplant=1.0)
+    pictures = dataset.pictures
+    bottom = max(
+        int(np.flatnonzero((pictures[row].mask == 1).any(axis=1)).max(initial=0)) for row in range(len(pictures))
+    )
+    ignored = np.zeros((72, 80), np.bool_)
+    ignored[bottom - 4 : bottom] = True
+    donor = pictures[0]
+    assert not donor.defects
+    # Stripes that blending cannot hide, for it keeps differences of neighbours.
+    striped = np.where(np.arange(80)[None, :, None] // 2 % 2, 255, 0)
+    image = np.where(ignored[:, :, None], striped, donor.image).astype(np.uint8)
+    pictures._kept[pictures.samples[0].digest] = replace(donor, image=image)
+    _relabelled(pictures, 0, ignored)
+    made = [dataset._transplanted(0, np.random.default_rng(seed)) for seed in range(64)]
+    assert any(one is not None for one in made), "where nothing ignored is near, good is still pasted onto good"
+    for one in made:
+        if one is not None:
+            assert np.abs(np.diff(one.image.astype(int), axis=1)).max() < 60

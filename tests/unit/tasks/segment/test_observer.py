@@ -1,0 +1,68 @@
+"""What is counted of answers on images of several classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vision_ft.bundle.classes import ClassInfo
+from vision_ft.bundle.decision import Decision
+from vision_ft.bundle.defects import SegmentResult
+from vision_ft.bundle.manifest import DataInfo, InputSpec, Manifest, Stage, Weights
+from vision_ft.bundle.results import Prediction
+from vision_ft.data.index import Sample
+from vision_ft.data.objects import ObjectLabel
+from vision_ft.evaluation.table import PredictionTable
+from vision_ft.tasks.segment.observer import SegmentObserver
+
+CLASSES = (ClassInfo(id="good", good=True, background=True), ClassInfo(id="crack"), ClassInfo(id="hole"))
+CRACK, HOLE = ObjectLabel("crack", (2, 2, 8, 8)), ObjectLabel("hole", (20, 20, 30, 26))
+
+
+def _sample(part: str, shot: int, *objects: ObjectLabel) -> Sample:
+    targets = tuple(one.target for one in objects) or ("good",)
+    path = Path(f"/nowhere/{part}_{shot}.png")
+    return Sample(path, targets, part, part, None, None, {}, path.name, 40, 32, objects)
+
+
+def _table(samples: list[Sample]) -> PredictionTable:
+    numbers = {one.id: number for number, one in enumerate(CLASSES)}
+    count = len(samples)
+    names = np.array([one.part for one in samples])
+    return PredictionTable(
+        classes=CLASSES,
+        paths=np.array([one.path.as_posix() for one in samples]),
+        targets=np.array([numbers[one.targets[0]] for one in samples], np.int64),
+        probabilities=np.tile([1.0, 0.0, 0.0], (count, 1)),
+        decisions=(Decision.PASS,) * count,
+        distances=np.full(count, np.nan),
+        parts=names,
+        groups=names,
+        seen=np.zeros(count, np.bool_),
+    )
+
+
+def test_a_class_that_is_never_first_has_its_images_and_parts() -> None:
+    samples = [
+        _sample("a", 0, CRACK, HOLE),
+        _sample("a", 1, CRACK, HOLE),
+        _sample("b", 0, CRACK, HOLE),
+        _sample("c", 0, CRACK),
+        _sample("d", 0),
+    ]
+    stage = Stage(
+        task="segment",
+        classes=CLASSES,
+        input=InputSpec(height=32, width=32),
+        outputs=("labels",),
+        weights=Weights(backbone="none", source="none"),
+    )
+    data = DataInfo(fingerprint="", images=0, parts=0)
+    observer = SegmentObserver(Manifest(name="m", version="1", created="", stages=(stage,), data=data))
+    nothing = SegmentResult((), None, 40, 32)
+    for sample in samples:
+        observer.see(sample, Prediction("good", "", 1.0, Decision.PASS, (), 0.0, None, nothing, 40, 32, "1"))
+    by_class = observer.figures(_table(samples), seed=0)["per_class"]
+    assert {name: (one["support"], one["parts"]) for name, one in by_class.items()} == {"crack": (4, 3), "hole": (3, 2)}
+    assert by_class["hole"]["iou"] == 0.0
