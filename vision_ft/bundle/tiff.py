@@ -141,6 +141,9 @@ def slim(data: bytes) -> bytes:
         else:
             rows.append(struct.pack(order + "HHII", tag, kind, count, values_at + len(values)))
             values += raw + b"\0" * (-len(raw) % 4)
+            if len(values) > len(data):
+                # Tags of a real file have bytes of their own; of these each would be copied for every tag.
+                raise damaged("TIFF tags that share their values")
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", start)
     return b"".join((head, data[8:], pad, struct.pack(order + "H", len(rows)), *rows, b"\0\0\0\0", values))
 

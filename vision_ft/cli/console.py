@@ -17,7 +17,8 @@ def console(*, whole_lines: bool = False) -> Console:
     wants each row in one line.
     """
     width = 100_000 if whole_lines and not at_terminal() else None
-    return Console(highlight=False, soft_wrap=True, width=width)
+    # Names of files and classes may have brackets, which rich would take for its own marks.
+    return Console(highlight=False, soft_wrap=True, width=width, markup=False, emoji=False)
 
 
 def table(title: str, *columns: str) -> Table:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vision_ft.bundle.decode import decode, read_size
-from vision_ft.errors import NotAnImageError, TruncatedImageError
+from vision_ft.errors import ImageError, NotAnImageError, TruncatedImageError
 
 Order = Literal["<", ">"]
 
@@ -189,6 +189,29 @@ def test_a_repeated_tag_costs_nothing() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 20 * len(data)
+
+
+def test_tags_that_share_their_values_cost_nothing() -> None:
+    """Each tag of a tiny image says that nearly the whole file is its value."""
+    tags = (258, 259, 262, 266, 277, 278, 284, 292, 317, 320, 338, 339, 347, 529, 530, 532)
+    shared, first = 400_000, 8 + 2 + 12 * (len(tags) + 4) + 4
+    rows = [
+        (256, 3, 1, 1),
+        (257, 3, 1, 1),
+        (273, 4, 1, first),
+        (279, 4, 1, 1),
+        *((tag, 1, shared, first) for tag in tags),
+    ]
+    data = b"II*\0" + struct.pack("<IH", 8, len(rows))
+    data += b"".join(struct.pack("<HHII", *row) for row in sorted(rows)) + bytes(4 + shared)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError):
+            decode(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * len(data)
 
 
 def test_a_tile_larger_than_any_image() -> None:

@@ -16,6 +16,8 @@ from tests.support.colour_parts import COLOURS, PARTS, colour_image, write_image
 from tests.support.tiny_bundle import build_tiny_bundle
 from tests.support.tiny_finders import build_tiny_detector, build_tiny_oddity, build_tiny_segmenter, quarters
 from tests.unit.cli.conftest import Run
+from vision_ft.bundle import Predictor
+from vision_ft.bundle.results import Prediction
 
 
 @pytest.fixture
@@ -158,6 +160,44 @@ def test_a_broken_image_is_named_and_costs_the_others_nothing(run: Run, bundle: 
         assert len({len(row) for row in csv.reader(io.StringIO(answer.out))}) == 1
     if form == "json":
         assert [("error" in row) for row in json.loads(answer.out)] == [False, True, False, True, False]
+
+
+def test_brackets_in_names_are_shown(run: Run, bundle: Path, images: Path) -> None:
+    (images / "red.png").rename(images / "cam[left]_[bold]_:smile:.png")
+    answer = run("predict", bundle, images)
+    assert answer.code == 0
+    assert str(images / "cam[left]_[bold]_:smile:.png") in answer.out
+
+
+def test_a_picture_that_cannot_be_written_costs_no_answer(run: Run, bundle: Path, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "drawn" / "00001_green.png").mkdir(parents=True)
+    answer = run("predict", bundle, images, "--overlay", "drawn", "--format", "json")
+    assert answer.code == 1
+    assert [row["label"] for row in json.loads(answer.out)] == sorted(COLOURS)
+    assert "00001_green.png: it cannot be written: " in answer.err
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir() if path.is_file()) == [
+        "00000_blue.png",
+        "00002_red.png",
+    ]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_answers_are_written_as_they_come(
+    run: Run, bundle: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """A fault in the middle of a long folder leaves what was answered before it."""
+    answered = Predictor.__call__
+
+    def breaking(self: Predictor, image: bytes) -> Prediction:
+        if image == (images / "red.png").read_bytes():
+            raise KeyboardInterrupt
+        return answered(self, image)
+
+    monkeypatch.setattr(Predictor, "__call__", breaking)
+    run("predict", bundle, images, "--format", form, "--out", "answers")
+    text = (tmp_path / "answers").read_text(encoding="utf-8")
+    rows = json.loads(text) if form == "json" else list(csv.DictReader(io.StringIO(text)))
+    assert [row["label"] for row in rows] == ["blue", "green"]
 
 
 def test_files_and_folders_together_in_the_order_given(run: Run, bundle: Path, images: Path, parts: Path) -> None:
