@@ -60,10 +60,10 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup ## print the figures of BENCHMARKS.md again; ONLY=name runs tests/benchmarks/bench_name.py
-	@for file in tests/benchmarks/bench_$(or $(ONLY),*).py; do \
-		echo "== $$file"; $(BIN)/python "$$file" $(ARGS); \
-	done
+bench: setup ## one benchmark: ONLY=name runs tests/benchmarks/bench_name.py with ARGS (BENCHMARKS.md says which)
+	@file=tests/benchmarks/bench_$(ONLY).py; \
+	if [ ! -f "$$file" ]; then echo "make bench: say which, as ONLY=$$(ls tests/benchmarks/bench_*.py | sed 's/.*bench_//; s/.py$$//' | paste -sd'|')"; exit 2; fi; \
+	$(BIN)/python "$$file" $(ARGS)
 
 lock: ## resolve the lock files again; ARGS=--upgrade takes newer releases
 	scripts/lock.sh $(ARGS)

@@ -12,6 +12,7 @@ images of the fold. Nothing of a group is ever on both sides.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--limit-per-class", type=int)
     parser.add_argument("--max-time", default="15m")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what each fold trained and judged there")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further recipe flags")
     found = parser.parse_args()
     index = load_index(root=found.root, card=found.card)
@@ -61,11 +63,16 @@ def main() -> None:
 
 
 def _run(found: argparse.Namespace, index: Index, folds: np.ndarray, fold: int, seed: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as scratch:
-        train, test = Path(scratch) / "train", Path(scratch) / "test"
+    with contextlib.ExitStack() as stack:
+        if found.keep:
+            scratch = found.keep / f"fold{fold}_seed{seed}"
+            scratch.mkdir(parents=True)
+        else:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        train, test = scratch / "train", scratch / "test"
         _link(index, folds != fold, train)
         _link(index, folds == fold, test)
-        run, figures = Path(scratch) / "run", Path(scratch) / "figures.json"
+        run, figures = scratch / "run", scratch / "figures.json"
         limit = [f"--data.limit_per_class={found.limit_per_class}"] if found.limit_per_class else []
         more = [f"--{pair}" for pair in found.set]
         started = time.monotonic()
