@@ -27,7 +27,11 @@ def run(argv: Sequence[str]) -> int:
         "they?), segment_defects (which pixels, and how large?), find_anomalies (what is unlike good parts?)",
     )
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/DATE-TIME)")
-    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --run")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the interrupted run in --run; --data.root says where its images are now, if they have moved",
+    )
     parser.add_argument("--from-scratch", action="store_true", help="no pretrained weights, to show what they gain")
     parser.add_argument("--flattery", action="store_true", help="also show what a split by image would have claimed")
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe and stop")
@@ -44,6 +48,8 @@ def run(argv: Sequence[str]) -> int:
     overrides = dict(flags.given(found))
     if found.from_scratch:
         overrides["model.pretrained"] = False
+    # Images may have moved since; what else the recipe says holds.
+    root = overrides.pop("data.root", None) if found.resume else None
     if found.resume and (overrides or found.recipe is not None):
         given = "another recipe" if found.recipe is not None else "recipe flags"
         raise UsageError("--resume goes on with the run's own recipe", got=given, remedy="Leave them out.")
@@ -62,6 +68,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         result = train(
             None if found.resume else recipe,
+            root=root,
             run=found.run,
             resume=found.resume,
             flattery=found.flattery,

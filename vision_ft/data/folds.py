@@ -12,6 +12,8 @@ from vision_ft.data.index import Index
 from vision_ft.data.placing import hashed
 from vision_ft.errors import SplitError
 
+FOLDS = 3
+"""Folds where nobody says how many: each is a fit of its own."""
 FEW = 20
 """A class with fewer groups than this has too few for a split of its own to say much."""
 
@@ -85,7 +87,7 @@ def suggest(index: Index, *, few: int = FEW) -> Suggestion:
         return Suggestion(0, {}, f"Every class has at least {least} groups: one split will do.")
     listed = ", ".join(f"{one} {number}" for one, number in sorted(scarce.items(), key=lambda item: (item[1], item[0])))
     every = len({group for members in groups.values() for group in members})
-    folds = min(5, every)
+    folds = min(FOLDS, every)
     if folds < 2:
         return Suggestion(0, scarce, f"All images are of one group ({listed}): nothing can be held out.")
     return Suggestion(

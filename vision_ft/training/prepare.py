@@ -13,7 +13,7 @@ from vision_ft.bundle.manifest import InputSpec, TileSpec
 from vision_ft.data import cards
 from vision_ft.data.background import judged
 from vision_ft.data.duplicates import Embed
-from vision_ft.data.folds import FEW, group_folds, suggest
+from vision_ft.data.folds import FEW, FOLDS, group_folds, suggest
 from vision_ft.data.index import Index, Sample
 from vision_ft.data.load import load_index
 from vision_ft.data.split import SavedSplit, assign, check
@@ -22,7 +22,6 @@ from vision_ft.evaluation.judging import TaskJudge
 from vision_ft.recipe.model import Recipe
 from vision_ft.training.run_folder import RunFolder
 
-_FOLDS = 3
 _TEST_SHARE = 0.15
 
 
@@ -123,7 +122,7 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index, judge: TaskJudge) -> P
     # Images that are only judged are in the test split anyway: without others the report would have nothing to reject
     # in vain.
     test = split.test if split.test != "auto" else (0.0 if few and not index.train_on else _TEST_SHARE)
-    folds = split.folds if split.folds != "auto" else (_FOLDS if few and judge.out_of_fold else 0)
+    folds = split.folds if split.folds != "auto" else (FOLDS if few and judge.out_of_fold else 0)
     val = 0.0 if folds else split.val
     if judge.out_of_fold and (split.test == "auto" or split.folds == "auto"):
         run.say(advice.reason)

@@ -65,7 +65,7 @@ def test_suggests_folds_where_a_class_is_scarce(make_index: MakeIndex) -> None:
     plenty = make_index([(f"g{n}", "ab"[n % 2]) for n in range(40)])
     assert suggest(plenty).folds == 0
     scarce = suggest(plenty.select(np.arange(39)))
-    assert (scarce.folds, dict(scarce.few)) == (5, {"b": 19})
+    assert (scarce.folds, dict(scarce.few)) == (3, {"b": 19})
     assert "b 19" in scarce.reason
     assert suggest(make_index([("g", "a")])).folds == 0
     assert "one group" in suggest(make_index([("g", "a")])).reason

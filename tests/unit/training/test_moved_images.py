@@ -85,6 +85,26 @@ def test_the_command_line_resumes_by_the_recipe_of_the_run(
     assert seeds == [41]
 
 
+def test_the_command_line_takes_images_that_have_moved(
+    make_recipe: MakeRecipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _started(make_recipe, tmp_path / "run", root)
+    now = root.rename(tmp_path / "now")
+    reached: list[str] = []
+
+    def stop(task: Any, data: Any, *_: Any, **__: Any) -> None:
+        assert all(sample.path.is_relative_to(now) for sample in data.train)
+        reached.append("here")
+        raise Interrupted(None)
+
+    monkeypatch.setattr(api, "fit", stop)
+    monkeypatch.setattr(api, "rebuild", stop)
+    assert main(["train", "--run", str(tmp_path / "run"), "--resume", "--data.root", str(now)]) == 130
+    with pytest.raises(Interrupted):
+        main(["export", str(tmp_path / "run"), "--data.root", str(now)])
+    assert reached == ["here", "here"]
+
+
 def test_answers_of_folds_go_with_their_images(
     make_recipe: MakeRecipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
