@@ -72,7 +72,12 @@ class Collector:
 
     def _wait_for_more(self) -> None:
         until = perf_counter() + self._max_wait_s
-        while 0 < len(self._waiting) < self._max_images and not self._closed and self._arriving:
+        while (
+            0 < len(self._waiting) < self._max_images
+            and sum(work.views for work in self._waiting) < self._max_views
+            and not self._closed
+            and self._arriving
+        ):
             left = until - perf_counter()
             if left <= 0 or not self._changed.wait(left):
                 return

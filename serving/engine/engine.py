@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
@@ -305,6 +306,10 @@ class Engine:
             self._seconds_per_image += 0.1 * (seconds / images - self._seconds_per_image)
             self._on_batch(images)
         for work, outcome in outcomes:
+            work.prepared = None
+            if isinstance(outcome, BaseException):
+                # Its frames hold the images that were answered together, and it is held by whoever asked.
+                traceback.clear_frames(outcome.__traceback__)
             if work.room:
                 self._room.give(work.room)
             if work.on_settled is not None:

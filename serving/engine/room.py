@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from threading import Condition
 
@@ -16,6 +17,7 @@ class DecodedRoom:
         self._most = most
         self._held = 0
         self._closed = False
+        self._queue: deque[object] = deque()
         self._changed = Condition()
 
     @property
@@ -26,15 +28,22 @@ class DecodedRoom:
     def take(self, size: int, given_up: Callable[[], bool]) -> bool:
         """Wait until so many bytes have room, and take them; False where nobody wants them any more.
 
-        What is larger than all the room is let in alone, or it would wait for ever.
+        Whoever came first is let in first: small images would keep a large one out for ever. What is larger than
+        all the room is let in alone.
         """
+        ticket = object()
         with self._changed:
-            while self._held and self._held + size > self._most:
-                if self._closed or given_up():
-                    return False
-                self._changed.wait(_LOOK_AGAIN_S)
-            self._held += size
-            return True
+            self._queue.append(ticket)
+            try:
+                while self._queue[0] is not ticket or (self._held and self._held + size > self._most):
+                    if self._closed or given_up():
+                        return False
+                    self._changed.wait(_LOOK_AGAIN_S)
+                self._held += size
+                return True
+            finally:
+                self._queue.remove(ticket)
+                self._changed.notify_all()
 
     def give(self, size: int) -> None:
         """Give bytes back."""

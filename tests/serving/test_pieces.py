@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from serving.engine import pulse
+from serving.engine.pulse import HUNG_DEADLINES, Pulse
 from serving.engine.warm_up import largest_run, warm_up
 from serving.settings import Batching, Limits, Settings
 from tests.serving.conftest import Gated, Running, png, running, wait_for
@@ -56,32 +60,63 @@ def test_large_images_are_answered_one_by_one(tiled: Path, gated_tiles: Gated) -
         assert service.metric("vision_ft_batch_size_count") == 4
 
 
-def test_the_runs_of_a_large_image_are_not_one_that_hangs(tiled: Path) -> None:
-    class Slow(Predictor):
-        def infer(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-            time.sleep(0.1)
-            return super().infer(pixels)
-
-    predictor = Slow(load(tiled, device="cpu", threads=1).bundle, device="cpu", threads=1)
-    # Ten runs take longer than the three deadlines after which a run has hung.
-    settings = Settings(bundle=tiled, deadline_s=0.2, batching=Batching(max_images=1))
-    with running(settings, predictor) as service, ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(service.predict, LARGE)
-        while not asked.done():
-            assert service.client.get("/healthz").status_code == 200
-        assert asked.result().status_code == 504
+def test_the_runs_of_a_large_image_are_not_one_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(pulse, "perf_counter", lambda: now)
+    watched = Pulse(deadline_s=1.0)
+    for _ in range(20):
+        watched.begin(0)
+        now += HUNG_DEADLINES / 2
+        assert watched.complaint() == ""
+    now += HUNG_DEADLINES
+    assert "has not come back" in watched.complaint()
+    watched.succeed()
+    assert watched.complaint() == ""
 
 
 def test_what_nobody_waits_for_any_more_is_not_finished(tiled: Path, gated_tiles: Gated) -> None:
-    settings = Settings(bundle=tiled, deadline_s=0.3, batching=Batching(max_images=2))
-    with running(settings, gated_tiles) as service:
+    settings = Settings(bundle=tiled, deadline_s=1.5, batching=Batching(max_images=2))
+    with running(settings, gated_tiles) as service, ThreadPoolExecutor(1) as pool:
         gated_tiles.batches.clear()
         with gated_tiles.held():
-            assert service.predict(LARGE).status_code == 504
+            asked = pool.submit(service.predict, LARGE)
+            wait_for(gated_tiles.entered.is_set)
+            assert asked.result().status_code == 504
         wait_for(lambda: service.service.engine.depth == 0)
         assert gated_tiles.batches == [2]
         assert service.client.get("/healthz").status_code == 200
-        assert service.predict(LARGE).status_code == 200
+
+
+def test_a_failed_image_is_let_go(tiled: Path) -> None:
+    """An error's frames hold the images that were answered together."""
+
+    class Failing(Gated):
+        def infer(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+            if self.gate.is_set() and self.entered.is_set():
+                raise RuntimeError("out of memory")
+            return super().infer(pixels)
+
+    predictor = Failing(tiled)
+    kept: list[weakref.ref[NDArray[np.uint8]]] = []
+    prepare = predictor.prepare
+
+    def noted(data: Any, *, max_pixels: int | None = None) -> Any:
+        prepared = prepare(data, max_pixels=max_pixels)
+        assert prepared.image is not None
+        kept.append(weakref.ref(prepared.image))
+        return prepared
+
+    predictor.prepare = noted  # type: ignore[method-assign]
+    with running(Settings(bundle=tiled), predictor) as service:
+        predictor.entered.set()
+        gc.disable()
+        try:
+            assert service.predict(LARGE).status_code == 500
+            wait_for(lambda: service.service.engine.depth == 0)
+            wait_for(lambda: kept[0]() is None)
+        finally:
+            gc.enable()
+        assert service.service.engine.decoded_bytes == 0
 
 
 def test_decoded_images_wait_within_their_bound(tiled: Path, gated_tiles: Gated) -> None:

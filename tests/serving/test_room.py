@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from serving.engine.room import DecodedRoom
@@ -31,6 +32,22 @@ def test_what_is_larger_than_all_the_room_is_let_in_alone() -> None:
         waiting = pool.submit(room.take, 1, wanted)
         room.give(1000)
         assert waiting.result(10)
+
+
+def test_small_ones_do_not_keep_a_large_one_out() -> None:
+    room = DecodedRoom(100)
+    assert room.take(50, wanted)
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(room.take, 90, wanted)
+        wait_for(large.running)
+        time.sleep(0.2)
+        small = pool.submit(room.take, 10, wanted)
+        time.sleep(0.3)
+        assert not small.done()
+        room.give(50)
+        assert large.result(10)
+        assert small.result(10)
+    assert room.held == 100
 
 
 def test_what_is_given_up_waits_no_longer() -> None:

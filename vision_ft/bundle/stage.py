@@ -150,7 +150,8 @@ class StageRunner:
         size = max(TILE_BATCH, len(images)) if len(views) > len(images) else len(images)
         size = max(1, min(size, most_views or size))
 
-        def batches() -> Iterator[dict[str, NDArray[Any]]]:
+        # Handed in: a generator's frame, which an error keeps, lets go of its arguments and not of what it closes over.
+        def batches(views: Sequence[tuple[Prepared, int]]) -> Iterator[dict[str, NDArray[Any]]]:
             nonlocal seconds
             for start in range(0, len(views), size):
                 some = [image.view(number) for image, number in views[start : start + size]]
@@ -160,7 +161,7 @@ class StageRunner:
                 seconds += perf_counter() - began
                 yield outputs
 
-        return self._gather([image.views for image in images], batches(), reference), seconds
+        return self._gather([image.views for image in images], batches(views), reference), seconds
 
     def _gather(
         self,

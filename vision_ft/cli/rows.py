@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
@@ -46,8 +45,9 @@ class JsonRows:
 
     def add(self, row: Row) -> None:
         """Write the next element."""
-        text = json.dumps(row.answer, indent=2, ensure_ascii=False)
-        self._out.write((",\n" if self._begun else "[\n") + textwrap.indent(text, "  "))
+        text = json.dumps(row.answer, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+        self._out.write((",\n  " if self._begun else "[\n  ") + text)
+        self._out.flush()
         self._begun = True
 
     def end(self) -> None:
@@ -59,6 +59,7 @@ class CsvRows:
     """A line an image, with the probabilities of all classes at its end."""
 
     def __init__(self, out: TextIO, classes: Sequence[str], *, found_too: bool) -> None:
+        self._out = out
         self._classes = classes
         self._found_too = found_too
         self._writer = csv.writer(out, lineterminator="\n")
@@ -69,6 +70,7 @@ class CsvRows:
         known = row.probabilities
         shares = ["" if known is None else f"{known[name]:.6f}" for name in self._classes]
         self._writer.writerow([*_cells(row, self._found_too), *shares])
+        self._out.flush()
 
     def end(self) -> None:
         """All is written."""

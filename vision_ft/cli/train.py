@@ -49,7 +49,9 @@ def run(argv: Sequence[str]) -> int:
     if found.from_scratch:
         overrides["model.pretrained"] = False
     # Images may have moved since; what else the recipe says holds.
-    root = overrides.pop("data.root", None) if found.resume else None
+    root = None
+    if found.resume and set(overrides.get("data", {})) == {"root"}:
+        root = overrides.pop("data")["root"]
     if found.resume and (overrides or found.recipe is not None):
         given = "another recipe" if found.recipe is not None else "recipe flags"
         raise UsageError("--resume goes on with the run's own recipe", got=given, remedy="Leave them out.")

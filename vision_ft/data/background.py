@@ -39,7 +39,7 @@ def with_background(index: Index) -> Index:
         table = table.set_column(table.schema.get_field_index("targets"), field, pa.array(targets, field.type))
     made = replace(index, table=table, classes=classes)
     doubtful = len(made) - len(judged(made))
-    note = f"Images on which all that is labelled is to be ignored: {doubtful}. They are learned from, and not judged."
+    note = f"Images on which all that is labelled is to be ignored: {doubtful}. They are not judged."
     notes = made.notes if not doubtful or note in made.notes else (*made.notes, note)
     return replace(made, notes=notes)
 

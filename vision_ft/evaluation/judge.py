@@ -45,7 +45,9 @@ def judge_bundle(
     predictor = load(bundle, device=device)
     judge = judge_of(predictor.stage.task)
     index = _with_good(index, predictor.stage.classes)
-    chosen = judged(_of_split(judge.labels(index), split, split_file))
+    given = _of_split(judge.labels(index), split, split_file)
+    chosen = judged(given)
+    doubtful = len(given) - len(chosen)
     if leave_out_seen:
         seen = predictor.bundle.training_digests()
         chosen = chosen.select(np.array([digest not in seen for digest in chosen.column("digest")], dtype=np.bool_))
@@ -54,6 +56,10 @@ def judge_bundle(
     observer = judge.observer(predictor.manifest)
     table = collect(predictor, chosen.samples(), chosen.classes, progress=progress, each=observer.see)
     summary = summarise(table, predictor.manifest, judge=judge, observer=observer)
+    if doubtful:
+        summary["notes"].append(
+            f"Images on which all that is labelled is to be ignored: {doubtful}. They are not judged."
+        )
     if json_file is not None:
         write_summary(json_file, summary)
     if report is not None:

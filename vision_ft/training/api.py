@@ -241,6 +241,8 @@ def _reopened(recipe: Recipe, folder: RunFolder, judge: TaskJudge, root: Path | 
         lost = next((one for one in index.column("path") if not (index.root / one).is_file()), None)
         if lost is not None:
             raise UsageError(f"root {root}", expected="the folder that the run's images are in now", got=f"no {lost}")
+        # They are there from now on, also for whoever resumes or exports it again.
+        index.write(folder.index)
     return reopen(recipe, index, int(folder.read_plan()["folds"]), judge)
 
 

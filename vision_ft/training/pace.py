@@ -65,7 +65,9 @@ class Pace(pl.Callback):
         more = int(max(0.0, self.until - now) * _SPARE / max(1e-6, each))
         if len(self._took) == 1 and more >= _WORTH:
             return
-        early = not self._kept and now - self._started <= _EARLY * (self.until - self._started)
+        # Of a few long epochs the first one that is believed may end late.
+        first = len(self._took) == 2
+        early = not self._kept and (first or now - self._started <= _EARLY * (self.until - self._started))
         epochs = min(done + more, self.most if early else planned)
         if planned <= epochs < max(planned + 1, _GAIN * planned):
             return

@@ -23,6 +23,7 @@ from vision_ft.recipe.model import Recipe
 from vision_ft.training.run_folder import RunFolder
 
 _TEST_SHARE = 0.15
+_LEAST_WITH_TEST = 3
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index, judge: TaskJudge) -> P
     `RecipeError` for folds where the task has none.
     """
     index = judge.labels(index)
-    advice = suggest(_learned_from(index))
+    learned = _learned_from(index)
+    advice = suggest(learned)
     split = recipe.split
     few = bool(advice.folds)
     if not judge.out_of_fold and split.folds not in ("auto", 0):
@@ -120,8 +122,9 @@ def prepare(recipe: Recipe, run: RunFolder, index: Index, judge: TaskJudge) -> P
             remedy="It uses a validation split.",
         )
     # Images that are only judged are in the test split anyway: without others the report would have nothing to reject
-    # in vain.
-    test = split.test if split.test != "auto" else (0.0 if few and not index.train_on else _TEST_SHARE)
+    # in vain. But two groups must be left to learn from, beside one to set thresholds on.
+    held_back = not few or (bool(index.train_on) and len(set(learned.column("group"))) > _LEAST_WITH_TEST)
+    test = split.test if split.test != "auto" else (_TEST_SHARE if held_back else 0.0)
     folds = split.folds if split.folds != "auto" else (FOLDS if few and judge.out_of_fold else 0)
     val = 0.0 if folds else split.val
     if judge.out_of_fold and (split.test == "auto" or split.folds == "auto"):
@@ -161,7 +164,7 @@ def _nothing_held_back(few: Mapping[str, int]) -> str:
 def _mirrored_in_spite(recipe: Recipe) -> tuple[str, ...]:
     """A sentence where the recipe mirrors images that their card says must not be."""
     section = recipe.augment
-    named = [f"augment.{key}" for key in ("flip_horizontal", "flip_vertical", "rotate_90") if getattr(section, key) > 0]
+    named = [f"augment.{key}" for key in ("flip_horizontal", "flip_vertical") if getattr(section, key) > 0]
     if recipe.data.card is None or not named or cards.find(recipe.data.card).augment != "sign":
         return ()
     return (

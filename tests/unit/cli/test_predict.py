@@ -190,14 +190,24 @@ def test_answers_are_written_as_they_come(
 
     def breaking(self: Predictor, image: bytes) -> Prediction:
         if image == (images / "red.png").read_bytes():
+            # Not when the file is closed: nobody closes it where the power fails.
+            so_far.append((tmp_path / "answers").read_text(encoding="utf-8"))
             raise KeyboardInterrupt
         return answered(self, image)
 
+    so_far: list[str] = []
     monkeypatch.setattr(Predictor, "__call__", breaking)
     run("predict", bundle, images, "--format", form, "--out", "answers")
     text = (tmp_path / "answers").read_text(encoding="utf-8")
     rows = json.loads(text) if form == "json" else list(csv.DictReader(io.StringIO(text)))
     assert [row["label"] for row in rows] == ["blue", "green"]
+    assert "green.png" in so_far[0]
+
+
+def test_json_changes_no_name(run: Run, bundle: Path, images: Path) -> None:
+    (images / "red.png").rename(images / "a\u2028b\x85c.png")
+    rows = json.loads(run("predict", bundle, images, "--format", "json").out)
+    assert str(images / "a\u2028b\x85c.png") in [row["file"] for row in rows]
 
 
 def test_files_and_folders_together_in_the_order_given(run: Run, bundle: Path, images: Path, parts: Path) -> None:

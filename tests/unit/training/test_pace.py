@@ -72,6 +72,11 @@ def test_the_first_epoch_counts_where_hardly_another_fits_in(clock: Clock) -> No
     assert found == [2, 2]
 
 
+def test_one_more_of_a_few_long_epochs_is_worth_it_where_the_first_were_quicker(clock: Clock) -> None:
+    found, _ = _epochs_of(clock, Pace(1135.0, 40, lambda _: None), 3, [32.0, 26.0, 26.0, 26.0])
+    assert found == [3, 4, 4, 4]
+
+
 def test_more_epochs_where_they_are_quicker_but_never_more_than_wanted(clock: Clock) -> None:
     found, module = _epochs_of(clock, Pace(1100.0, 12, lambda _: None), 5, [5.0, 5.0])
     assert found == [5, 12]

@@ -247,17 +247,21 @@ def image_probabilities(classes: tuple[ClassInfo, ...], chances: Sequence[Mappin
 
     Of each find `chances` says how probable it is of each class but the background. The summed probability of the
     classes that are not good is the highest such sum of a find: one that is a defect for certain, be it a crack or a
-    scratch, is one.
+    scratch, is one. They share it as the find does whose name is surest: a second one in doubt takes no certainty away.
     """
     probabilities = {one.id: 0.0 for one in classes}
     good = {one.id: one.good for one in classes}
     left = 1.0
     for wanted in (False, True):
         some = [{label: p for label, p in one.items() if good[label] is wanted} for one in chances]
-        best = max(some, key=lambda one: sum(one.values()), default={})
-        for label, chance in best.items():
+        total = min(1.0, max((sum(one.values()) for one in some), default=0.0))
+        surest = max(some, key=lambda one: max(one.values(), default=0.0), default={})
+        for label, chance in surest.items():
             probabilities[label] = left * chance
-        left *= 1.0 - min(1.0, sum(best.values()))
+        if surest:
+            # What another find has more is of the same name, for want of a better one.
+            probabilities[max(surest, key=surest.__getitem__)] += left * max(0.0, total - sum(surest.values()))
+        left *= 1.0 - total
     probabilities[background_of(classes).id] = left
     return probabilities
 

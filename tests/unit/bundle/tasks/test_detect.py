@@ -171,6 +171,17 @@ def test_the_worst_find_speaks_for_the_image() -> None:
     assert found.probabilities["label"] == pytest.approx((1 - 0.9 * 0.95) * 0.9 * 0.95)
 
 
+def test_a_second_find_in_doubt_does_not_soften_the_verdict_of_the_first() -> None:
+    found = named(0.9, seen(crack=0.95, pore=0.05), seen(crack=0.5, pore=0.5))
+    alone = named(0.9, seen(crack=0.95, pore=0.05))
+    assert found.bad_score == pytest.approx(0.9)
+    assert (found.decision, found.probabilities) == (alone.decision, pytest.approx(alone.probabilities))
+    assert found.decision is Decision.REJECT
+    lesser = detect.image_probabilities(NAMES, [{"crack": 0.5, "pore": 0.45}, {"crack": 0.8}])
+    assert lesser["crack"] == pytest.approx(0.95)
+    assert sum(lesser.values()) == pytest.approx(1)
+
+
 def test_a_find_that_the_second_stage_gives_no_number_for_goes_to_a_person() -> None:
     first = answer(([10, 20, 30, 40], 0.9, 1))
     named = detect.named(context(), first, [answer(([10, 20, 30, 40], float("nan"), 0))])
