@@ -89,7 +89,7 @@ async def envelope(
 
 async def _in_json(service: Service, judged: Judged, options: PredictOptions) -> dict[str, Any]:
     """The answer in JSON. Masks of large regions take their time, in which the event loop would serve nobody."""
-    if service.predictor.summarises:
+    if service.predictor.describes_pixels:
         return await asyncio.to_thread(judged.to_json, options)
     return judged.to_json(options)
 

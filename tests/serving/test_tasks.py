@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.support.tiny_finders import (
     build_tiny_segmenter,
     quarters,
 )
+from vision_ft.bundle import Prediction
 
 RED, BLUE, NOTHING = (250, 0, 0), (0, 0, 200), (0, 0, 0)
 BUILD = {"detector": build_tiny_detector, "segmenter": build_tiny_segmenter, "pipeline": build_tiny_pipeline}
@@ -103,6 +105,26 @@ def test_what_is_unlike_good_parts_comes_with_its_places(tmp_path: Path) -> None
         assert service.metric("vision_ft_predictions_total", label="odd", decision="reject") == 2
         assert service.metric("vision_ft_confidence_count", label="clean") == 1
         assert "no classes" in checked(service, THREE, heatmap="mask")["heatmap_missing"]
+
+
+def test_answers_made_of_maps_are_written_beside_the_event_loop(
+    bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Masks of large regions take their time, in which nobody else would be served."""
+    threads: list[str] = []
+    written = Prediction.to_json
+
+    def noted(self: Prediction) -> dict[str, Any]:
+        threads.append(threading.current_thread().name)
+        return written(self)
+
+    monkeypatch.setattr(Prediction, "to_json", noted)
+    for name, beside in (("segmenter", True), ("detector", False)):
+        for service in served(bundles[name]):
+            threads.clear()
+            checked(service, THREE)
+            # The loop has the thread that runs the server.
+            assert [not one.endswith("(run)") for one in threads] == [beside]
 
 
 def test_batches_answer_in_the_same_shape(detector: Running) -> None:

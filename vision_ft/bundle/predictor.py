@@ -146,6 +146,11 @@ class Predictor:
         """Whether there is more to say of an answer in short than its label."""
         return issubclass(self._runner.task.RESULT, (Listing, Summarising))
 
+    @property
+    def describes_pixels(self) -> bool:
+        """Whether an answer's JSON is made of maps as large as the image, which takes its time."""
+        return issubclass(self._runner.task.RESULT, (PixelLabels, Summarising))
+
     def __call__(self, image: bytes | NDArray[np.uint8]) -> Prediction:
         """The prediction on one image."""
         return self.predict([image])[0]

@@ -149,7 +149,13 @@ def _notes(table: PredictionTable, summary: dict[str, Any]) -> list[str]:
             f"{summary['seen_images']} of {len(table)} images were used to train this model: the figures flatter it. "
             "Leave them out for an honest figure."
         )
-    absent = [c.title for i, c in enumerate(table.classes) if not (table.targets == i).any()]
+    listed = summary.get("per_class", {})
+    # An image may show several classes, of which the table knows the first; and means are over those that are listed.
+    absent = [
+        c.title
+        for i, c in enumerate(table.classes)
+        if not (listed[c.id]["support"] if c.id in listed else (table.targets == i).any() or c.background)
+    ]
     if absent and len(table):
         notes.append(f"No image of {', '.join(absent)}: means over classes leave them out, unless they were answered.")
     return notes

@@ -52,6 +52,16 @@ def test_undefined_figures_are_null_with_a_reason(make_table: MakeTable) -> None
     assert "No image of c1, c2" in found["notes"][0]
 
 
+def test_a_class_that_is_never_an_image_s_first_is_not_missing(make_table: MakeTable) -> None:
+    class Counting:
+        def figures(self, table: PredictionTable, *, seed: int) -> dict[str, Any]:
+            return {"per_class": {"c1": {"support": 2, "parts": 1}, "c2": {"support": 0, "parts": 0}}}
+
+    observer: Any = Counting()
+    found = summarise(make_table([0, 0], [[0.9, 0.1, 0.0]] * 2), observer=observer)
+    assert [note for note in found["notes"] if note.startswith("No image of c2:")]
+
+
 def test_an_empty_table_is_still_strict_json(make_table: MakeTable) -> None:
     empty = make_table([0], [[0.9, 0.1]]).select(np.zeros(1, dtype=np.bool_))
     found = strict(summarise(empty))
