@@ -45,11 +45,16 @@ def root(table: Path, tmp_path: Path) -> Path:
     return tmp_path / "before"
 
 
-def test_a_resumed_run_reads_its_images_where_they_are_now(
-    make_recipe: MakeRecipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def now(make_recipe: MakeRecipe, root: Path, tmp_path: Path) -> Path:
+    """Where the images of a run that was started are now."""
     _started(make_recipe, tmp_path / "run", root)
-    now = root.rename(tmp_path / "now")
+    return root.rename(tmp_path / "now")
+
+
+def test_a_resumed_run_reads_its_images_where_they_are_now(
+    now: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Path] = []
 
     def reach(task: Any, data: Any, *_: Any, **__: Any) -> None:
@@ -86,10 +91,8 @@ def test_the_command_line_resumes_by_the_recipe_of_the_run(
 
 
 def test_the_command_line_takes_images_that_have_moved(
-    make_recipe: MakeRecipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    now: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _started(make_recipe, tmp_path / "run", root)
-    now = root.rename(tmp_path / "now")
     reached: list[str] = []
 
     def stop(task: Any, data: Any, *_: Any, **__: Any) -> None:
