@@ -123,7 +123,8 @@ class Stage(_Part):
     """"" where the graph gives an exact class-activation heatmap; else why there is none."""
     calibration: Calibration = Calibration()
     prior: dict[str, float] = {}
-    """Class prior that the probabilities assume, by class id; sums to one."""
+    """Class prior that the probabilities assume, by class id. It sums to one where an image is of one class, and
+    may sum to more where it shows several."""
     weights: Weights
     crop: CropSpec | None = None
     """Of a second stage: how it sees what the first one has found."""

@@ -27,7 +27,7 @@ from vision_ft.recipe.model import Recipe
 from vision_ft.tasks.contract import FitData, TorchTask
 from vision_ft.tasks.registry import task_judge, torch_task
 from vision_ft.training.allocator import keep_freed_memory
-from vision_ft.training.budget import Budget, measure, plan_epochs
+from vision_ft.training.budget import Budget, answer_seconds, measure, plan_epochs
 from vision_ft.training.bundling import scratch_predictor, write_run_bundle
 from vision_ft.training.crossval import out_of_fold, read_out_of_fold
 from vision_ft.training.curves import draw_curves, overfitting, read_curves, write_curves
@@ -296,7 +296,10 @@ def _budget(
         precision = choose_precision(recipe.trainer)
         speed = measure(module, loader, val, device, clip_norm=recipe.trainer.clip_norm, precision=precision)
         views = _views_to_come(prepared) + (len(prepared.train) if flattery else 0)
-        closing = _CLOSING + views * speed.forward / recipe.trainer.batch_size
+        exportable = task.exportable(module, calibration=Calibration(), heatmap=recipe.export.heatmap)
+        # The one without loading, the other without what the graph does around the network.
+        each = max(speed.forward / recipe.trainer.batch_size, answer_seconds(exportable, prepared.spec))
+        closing = _CLOSING + views * each
     spent = time.monotonic() - started
     budget = plan_epochs(
         speed,

@@ -9,7 +9,12 @@ from typing import Any
 
 import torch
 
+from vision_ft.bundle.manifest import InputSpec
+from vision_ft.tasks.contract import Exportable
+
 _STEPS = 3
+_VIEWS = 4
+"""Views at once, when answers are timed: as many as a bundle looks at together."""
 _PATIENCE = 1.3
 """A fold may take this many times as long as planned before it is cut short."""
 
@@ -97,6 +102,23 @@ def measure(
         # A short validation set makes a short batch.
         forward *= len(batches[0][0]) / len(whole[0])
     return Speed(step=timed(True), forward=forward)
+
+
+@torch.no_grad()
+def answer_seconds(exportable: Exportable, spec: InputSpec) -> float:
+    """Seconds in which this machine's processors answer one view as a bundle will, mirrored views included.
+
+    Figures and report are made with the bundle, wherever the fit has run: a forward pass on a GPU says nothing of
+    the time that they take. The graph is moved to the CPU by it.
+    """
+    graph = exportable.graph.to("cpu").eval()
+    views = torch.zeros((_VIEWS, spec.height, spec.width, 3), dtype=torch.uint8)
+    seconds = []
+    for _ in range(1 + _STEPS):  # the first one warms up
+        start = time.perf_counter()
+        graph(views)
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[1:]) / _VIEWS
 
 
 def _cast(device: torch.device, precision: str) -> torch.autocast:

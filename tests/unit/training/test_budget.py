@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from vision_ft.training.budget import Speed, measure, plan_epochs
+from vision_ft.bundle.manifest import InputSpec
+from vision_ft.tasks.contract import Exportable
+from vision_ft.training.budget import Speed, answer_seconds, measure, plan_epochs
 
 
 def test_without_a_time_the_recipe_decides() -> None:
@@ -145,3 +149,17 @@ def test_what_is_timed_is_the_precision_of_the_fit() -> None:
         module = Watched()
         measure(module, _batches(8, 8), None, torch.device("cpu"), precision=precision)
         assert module.cast == {kind}
+
+
+class Sleepy(nn.Module):
+    """A graph that takes its time for each view."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        time.sleep(0.01 * len(images))
+        return (images.float().mean(dim=(1, 2, 3)),)
+
+
+def test_answers_are_timed_by_the_view_and_as_the_graph_gives_them() -> None:
+    slow = Exportable(Sleepy(), ("scores",), 0, "", lambda _: {}, ())
+    spec = InputSpec(height=16, width=24)
+    assert answer_seconds(slow, spec) >= 0.01

@@ -155,9 +155,8 @@ class DetectTask:
         )
 
     def prior(self, recipe: Recipe, samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> dict[str, float]:
-        """Shares of the images' classes in training."""
-        counts = {c.id: sum(c.id == s.targets[0] for s in samples) for c in classes}
-        return {name: count / max(1, len(samples)) for name, count in counts.items()}
+        """The share of the training images that show each class; an image may show several."""
+        return {c.id: sum(c.id in s.targets for s in samples) / max(1, len(samples)) for c in classes}
 
     def _placed(self, samples: Sequence[Sample], data: FitData) -> PlacedImages:
         # Tiles are cut in the loader processes; those of training and of validation live side by side.

@@ -156,9 +156,8 @@ class SegmentTask:
         return Exportable(graph, OUTPUTS, module.network.width, reason, reference, module.classes)
 
     def prior(self, recipe: Recipe, samples: Sequence[Sample], classes: Sequence[ClassInfo]) -> dict[str, float]:
-        """Shares of the images' classes in training."""
-        counts = {c.id: sum(c.id == s.targets[0] for s in samples) for c in classes}
-        return {name: count / max(1, len(samples)) for name, count in counts.items()}
+        """The share of the training images that show each class; an image may show several."""
+        return {c.id: sum(c.id in s.targets for s in samples) / max(1, len(samples)) for c in classes}
 
 
 def answers(views: Sequence[Looked], size: tuple[int, int], gate: float, calibration: Calibration) -> Outputs:
