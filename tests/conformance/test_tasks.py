@@ -22,6 +22,7 @@ from tests.support.one_thread import one_thread
 from tests.support.tiny_parts import write_tiny_parts
 from vision_ft.bundle.predictor import Predictor, load
 from vision_ft.bundle.tasks import answer_model
+from vision_ft.cli import main
 from vision_ft.data.index import Index
 from vision_ft.recipe import load_recipe
 from vision_ft.tasks.registry import TASKS, torch_task
@@ -69,6 +70,8 @@ class Finished:
     run: Path
     interrupted: Interrupted | None
     """None of a task that has no epochs, and was interrupted before its bundle was written."""
+    went_on_at: frozenset[int]
+    """Epochs, counted from 0, that the resumed fit has trained."""
 
     @property
     def predictor(self) -> Predictor:
@@ -117,8 +120,16 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         patch.setattr("vision_ft.training.api.write_run_bundle", give_up)
         with pytest.raises((Interrupted, KeyboardInterrupt)) as told:
             train(load_recipe(None, changes), run=run)
-    train(run=run, resume=True)
-    return Finished(task, backbone, run, told.value if isinstance(told.value, Interrupted) else None)
+    trained: set[int] = set()
+
+    def watch(self: KeepCurves, trainer: Any, module: Any, *_: Any) -> None:
+        trained.add(int(trainer.current_epoch))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KeepCurves, "on_train_batch_end", watch)
+        train(run=run, resume=True)
+    interrupted = told.value if isinstance(told.value, Interrupted) else None
+    return Finished(task, backbone, run, interrupted, frozenset(trained))
 
 
 def test_it_fits_and_resumes(finished: Finished) -> None:
@@ -128,10 +139,31 @@ def test_it_fits_and_resumes(finished: Finished) -> None:
         assert finished.interrupted.checkpoint.exists()
         epochs = [float(row["epoch"]) for row in read_curves(finished.run / "metrics.csv") if float(row["epoch"]) > 0]
         assert epochs == [1, 2]
+        assert finished.went_on_at == {1}, "the first epoch was trained again"
     else:
         assert finished.interrupted is None
         assert not (finished.run / "metrics.csv").exists()
     assert (finished.run / "report" / "report.html").stat().st_size > 10_000
+
+
+FIGURES = {
+    "classify": ("accuracy", "balanced_accuracy"),
+    "detect": ("map_50", "map"),
+    "segment": ("mean_iou", "mean_dice", "recall_per_defect", "false_alarm_area"),
+    "anomaly": ("image_auroc", "pixel_auroc", "false_alarm_area"),
+}
+"""What `evaluate` writes of each task beside the figures of all, where there are good and bad parts and masks."""
+
+
+def test_evaluate_writes_the_promised_figures(finished: Finished, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    table = finished.run.parent / "data" / "samples.csv"
+    given = ["evaluate", str(finished.run / "bundle"), "--data.csv", str(table), "--split", "all", "--json", str(file)]
+    assert main(given) == 0
+    summary = json.loads(file.read_text())
+    for name in ("escape_rate", "overkill_rate", *FIGURES[finished.task]):
+        assert 0.0 <= summary[f"{name}_low"] <= summary[name] <= summary[f"{name}_high"] <= 1.0, name
+    assert "per_class" in summary
 
 
 def test_the_bundle_names_task_and_backbone(finished: Finished) -> None:

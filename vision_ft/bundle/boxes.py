@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float64]
+_ALONGSIDE = 0.1
+"""Share of the narrower piece's width across a border that two pieces of an object have in common at least: a straight
+line that runs through whole tiles shares as much as their overlap, a fifth as a rule."""
 
 
 def areas(boxes: Boxes) -> NDArray[np.float64]:
@@ -45,9 +48,11 @@ def merge_views(
 ) -> tuple[Boxes, NDArray[np.float64], NDArray[np.int64]]:
     """One box for each object that several overlapping views have found, best score first.
 
-    A box gives way to a better one of its class that it overlaps by `iou`. Where a view's
-    border has cut one of the two (`cut` [N]) it is enough that `share` of the smaller one lies
-    in the other, and the better one grows to hold both: an object across a border is one.
+    A box gives way to a better one of its class that it overlaps by `iou`. `cut` [N, 4] says at
+    which sides (left, top, right, bottom) a view's border has cut it. Of two boxes of which one
+    is cut it is enough that `share` of the smaller one lies in the other, or that they are the
+    two sides of a border: one is cut where the other, which is cut where it begins, goes on.
+    The better one then grows to hold both: an object across a border is one, however long.
     """
     order = np.argsort(-scores, kind="stable")
     boxes, scores, labels, cut = boxes[order].copy(), scores[order], labels[order], cut[order]
@@ -66,15 +71,33 @@ def merge_views(
             common = intersections(boxes[row : row + 1], boxes[rivals])[0]
             own, others = areas(boxes[row : row + 1])[0], areas(boxes[rivals])
             same = common > iou * (own + others - common)
-            pieces = (cut[rivals] | cut[row]) & (common >= share * np.minimum(own, others)) & (common > 0)
+            within = (cut[rivals].any(axis=1) | cut[row].any()) & (common >= share * np.minimum(own, others))
+            pieces = (common > 0) & (within | _continued(boxes[row], cut[row], boxes[rivals], cut[rivals]))
             alive[rivals[same | pieces]] = False
             for other in rivals[pieces]:
                 grown = np.concatenate(
                     [np.minimum(boxes[row, :2], boxes[other, :2]), np.maximum(boxes[row, 2:], boxes[other, 2:])]
                 )
                 again = again or bool((grown != boxes[row]).any())
+                # A side is cut if the piece that reaches it is.
+                cut[row] = (cut[row] & (grown == boxes[row])) | (cut[other] & (grown == boxes[other]))
                 boxes[row] = grown
     return boxes[alive], scores[alive], labels[alive]
+
+
+def _continued(
+    box: NDArray[np.float64], cut: NDArray[np.bool_], others: Boxes, others_cut: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which of the other boxes [M, 4] go on where a border has cut this one, or the other way round [M]."""
+    found = np.zeros(len(others), np.bool_)
+    for low, across in ((0, 1), (1, 0)):
+        high = low + 2
+        after = cut[high] & others_cut[:, low] & (box[low] < others[:, low]) & (box[high] < others[:, high])
+        before = cut[low] & others_cut[:, high] & (others[:, low] < box[low]) & (others[:, high] < box[high])
+        common = np.minimum(box[across + 2], others[:, across + 2]) - np.maximum(box[across], others[:, across])
+        narrower = np.minimum(box[across + 2] - box[across], others[:, across + 2] - others[:, across])
+        found |= (after | before) & (common >= _ALONGSIDE * narrower)
+    return found
 
 
 class _Grid:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _ACTIONS = ("inspect", "preview", "split")
 _HELP = """look at labelled images before training
 
-  inspect   counts, objects, masks, sizes, unreadable files, duplicates, doubtful labels, light
+  inspect   counts, objects, masks, sizes, unreadable files, duplicates, doubtful labels, light;
+            with --draw also a picture of images with their labels
   preview   a picture of labelled originals, each beside what training makes of it
   split     place groups into train, val and test, and save it
 
@@ -52,7 +53,10 @@ def _inspect(argv: Sequence[str]) -> int:
     parser = Parser(prog="vision-ft data inspect", description="Is this data fit to train on?")
     add_data_flags(parser, on_error="skip")  # looking is for finding what cannot be read
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings as JSON")
+    parser.add_argument("--draw", type=Path, metavar="FILE", help="also draw images with their labels, as PNG")
     found = parser.parse(argv)
+    if found.draw is not None:
+        _check_png("--draw", found.draw)
     from vision_ft.data.health import inspect
 
     index = read_index(found)
@@ -71,7 +75,19 @@ def _inspect(argv: Sequence[str]) -> int:
         found.json.parent.mkdir(parents=True, exist_ok=True)
         found.json.write_text(report.to_json() + "\n", encoding="utf-8")
         out.print(f"written: {found.json}")
+    if found.draw is not None:
+        from vision_ft.data.sheet import write_sheet
+
+        found.draw.parent.mkdir(parents=True, exist_ok=True)
+        write_sheet(index, found.draw, seed=found.seed)
+        out.print(f"written: {found.draw}")
     return 0
+
+
+def _check_png(flag: str, file: Path) -> None:
+    """Raises UsageError for another suffix: OpenCV chooses the format by it, and raises its own error."""
+    if file.suffix.lower() != ".png":
+        raise UsageError(f"{flag} {file}", expected="a name that ends in .png")
 
 
 def _masks(index: Index, report: HealthReport) -> tuple[str, ...]:
@@ -101,8 +117,7 @@ def _preview(argv: Sequence[str]) -> int:
         raise UsageError(
             "The preview", expected="at least one row and one column", got=f"{found.rows} by {found.columns}"
         )
-    if found.out.suffix.lower() != ".png":  # OpenCV chooses the format by it, and raises its own error
-        raise UsageError(f"--out {found.out}", expected="a name that ends in .png")
+    _check_png("--out", found.out)
     from vision_ft.recipe.load import load_recipe
 
     recipe = load_recipe(found.recipe, flags.given(found))

@@ -30,7 +30,7 @@ SPLIT_NAMES = {
 }
 """What a folder or a cell may call a split (in lower case), and the split's own name."""
 
-SHOWN = 20
+SHOWN = 200
 """How many label errors a message spells out; the rest is counted."""
 
 
@@ -123,7 +123,7 @@ def is_image(path: Path) -> bool:
 
 
 def raise_all(subject: str, errors: Sequence[str], *, remedy: str = "") -> None:
-    """Raise one DataError that lists the first 20 of `errors` and counts the rest, if any."""
+    """Raise one DataError that lists `errors`, the first 200 of them, and counts the rest."""
     if not errors:
         return
     shown = "\n".join(f"  {line}" for line in errors[:SHOWN])

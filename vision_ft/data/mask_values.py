@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,13 +57,17 @@ def meaning_of(values: Counter[str], names: Names | None, palette: Sequence[str]
         if len(names.classes) == 1 and by_index and not coloured and _is_binary(values, set(code)):
             return Meaning(names.classes, None)
         if palette and coloured and by_index:
-            code = {palette[int(index)]: name for index, name in code.items() if int(index) < len(palette)}
+            first = _first_of(palette)
+            code = {colour: code[index] for colour, index in first.items() if index in code}
+            code.setdefault(palette[0], BACKGROUND)
         return Meaning(names.classes, code)
     if not coloured and _is_binary(values, set()):
         return Meaning((OBJECT,), None)
     if palette and coloured:
-        used = {str(index): colour for index, colour in enumerate(palette) if index and colour in values}
-        return _numbered(used)
+        first = _first_of(palette)
+        used = {first[colour]: colour for colour in palette if colour in values and colour != palette[0]}
+        meaning = _numbered(used)
+        return replace(meaning, code={**(meaning.code or {}), palette[0]: BACKGROUND})
     if coloured:
         colours = sorted(one for one in values if one != "0")
         if len(colours) > _SHADES:
@@ -111,6 +115,14 @@ def one_palette(masks: Iterable[Path]) -> tuple[str, ...] | None:
         with path.open("rb") as file:
             palettes.add(palette_of(file.read(4096)))
     return palettes.pop() if len(palettes) == 1 else None
+
+
+def _first_of(palette: Sequence[str]) -> dict[str, str]:
+    """The index that each colour means: the first, as palettes are padded, with black as a rule."""
+    found: dict[str, str] = {}
+    for index, colour in enumerate(palette):
+        found.setdefault(colour, str(index))
+    return found
 
 
 def _is_binary(values: Counter[str], named: set[str]) -> bool:

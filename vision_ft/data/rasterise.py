@@ -26,16 +26,20 @@ def fill_outline(points: Sequence[float], height: int, width: int) -> NDArray[np
     """
     corners = np.asarray(points, np.float64).reshape(-1, 2)
     after = np.roll(corners, -1, axis=0)
-    rows = np.arange(height) + 0.5
+    # Around the outline only: an image may be a thousand times larger.
+    left, top = (int(np.clip(np.floor(corners[:, axis].min()), 0, size)) for axis, size in ((0, width), (1, height)))
+    right, bottom = (int(np.clip(np.ceil(corners[:, axis].max()), 0, size)) for axis, size in ((0, width), (1, height)))
+    rows = np.arange(top, bottom) + 0.5
     low, high = np.minimum(corners[:, 1], after[:, 1])[:, None], np.maximum(corners[:, 1], after[:, 1])[:, None]
     edge, row = np.nonzero((low <= rows) & (rows < high))
     rise = after[edge, 1] - corners[edge, 1]
     share = (rows[row] - corners[edge, 1]) / rise
     crossing = corners[edge, 0] + share * (after[edge, 0] - corners[edge, 0])
-    first = np.clip(np.ceil(crossing - 0.5).astype(np.int64), 0, width)
-    turns = np.zeros((height, width + 1), np.int64)
-    np.add.at(turns, (row, first), 1)
-    filled = np.asarray(np.cumsum(turns, axis=1)[:, :width] % 2 == 1, np.bool_)
+    first = np.clip(np.ceil(crossing - 0.5).astype(np.int64), left, right) - left
+    turns = np.zeros((bottom - top, right - left + 1), np.bool_)
+    np.logical_xor.at(turns, (row, first), True)
+    filled = np.zeros((height, width), np.bool_)
+    filled[top:bottom, left:right] = np.logical_xor.accumulate(turns, axis=1)[:, :-1]
     if not filled.any():
         line = np.zeros((height, width), np.uint8)
         at = np.clip(np.floor(corners), 0, (width - 1, height - 1)).astype(np.int32)

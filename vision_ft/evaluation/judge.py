@@ -45,9 +45,10 @@ def judge_bundle(
     predictor = load(bundle, device=device)
     judge = judge_of(predictor.stage.task)
     index = _with_good(index, predictor.stage.classes)
-    given = _of_split(judge.labels(index), split, split_file)
+    labelled = judge.labels(index)
+    given = _of_split(labelled, split, split_file)
     chosen = judged(given)
-    doubtful = len(given) - len(chosen)
+    doubtful = len(given) - len(chosen) + _left_out(index, labelled, split)
     if leave_out_seen:
         seen = predictor.bundle.training_digests()
         chosen = chosen.select(np.array([digest not in seen for digest in chosen.column("digest")], dtype=np.bool_))
@@ -85,6 +86,13 @@ def _with_good(index: Index, bundle: Sequence[ClassInfo]) -> Index:
     own = {one.id for one in index.classes}
     marked = tuple(one.model_copy(update={"good": True}) if one.id in good else one for one in index.classes)
     return replace(index, classes=(*marked, *(one for name, one in good.items() if name not in own)))
+
+
+def _left_out(index: Index, labelled: Index, split: str) -> int:
+    """Images that a task's labels leave out, as far as the data say that they are of the split."""
+    kept = set(labelled.column("path"))
+    rows = zip(index.column("path"), index.column("split"), strict=True)
+    return sum(path not in kept and split in ("all", own) for path, own in rows)
 
 
 def _of_split(index: Index, split: str, file: Path | None) -> Index:

@@ -33,6 +33,8 @@ SHOWN_FROM = 0.5
 """Detections are shown from this score on where no threshold has been set."""
 _SAME_BOX = 0.99
 _NEIGHBOUR = 0.3
+_BY_ROUNDING = 3
+"""Detections of an image that may be suppressed on one side alone, however few there are."""
 
 
 class DetectOptions(BaseModel):
@@ -267,15 +269,17 @@ def image_probabilities(classes: tuple[ClassInfo, ...], chances: Sequence[Mappin
 
 
 def _at_inner_border(boxes: NDArray[np.float64], geometry: Geometry) -> NDArray[np.bool_]:
-    """Which boxes reach a border of the view that is none of the image: the view may have cut them."""
+    """At which sides boxes reach a border of the view that is none of the image, where it may have cut them [N, 4]."""
     left, top, width, height = geometry.crop
     near = 2.0
-    return np.asarray(
-        ((boxes[:, 0] <= left + near) & (left > 0))
-        | ((boxes[:, 1] <= top + near) & (top > 0))
-        | ((boxes[:, 2] >= left + width - near) & (left + width < geometry.width))
-        | ((boxes[:, 3] >= top + height - near) & (top + height < geometry.height)),
-        dtype=np.bool_,
+    return np.stack(
+        [
+            (boxes[:, 0] <= left + near) & (left > 0),
+            (boxes[:, 1] <= top + near) & (top > 0),
+            (boxes[:, 2] >= left + width - near) & (left + width < geometry.width),
+            (boxes[:, 3] >= top + height - near) & (top + height < geometry.height),
+        ],
+        axis=1,
     )
 
 
@@ -294,7 +298,8 @@ def difference(want: Prediction, got: Prediction) -> float:
 
     Detections without a partner count with their own score's distance from the floor: near it,
     rounding decides whether they are there. One that a better box of its class overlaps may have
-    been suppressed by it, or not, by rounding alone; it is left out.
+    been suppressed by it, or not, by rounding alone; it is left out. Rounding does that to few: where
+    it is more than three and a tenth of them, suppression itself is another, and the difference is 1.
     """
     ours, theirs = list(want.result.every), list(got.result.every)  # type: ignore[attr-defined]
     worst = abs((want.bad_score or 0.0) - (got.bad_score or 0.0))
@@ -310,9 +315,15 @@ def difference(want: Prediction, got: Prediction) -> float:
             worst = max(worst, apart)
         else:
             lonely.append(one)
-    for one in (*lonely, *theirs):
-        if not any(_may_suppress(other, one) for other in want.result.every):  # type: ignore[attr-defined]
-            worst = max(worst, one.score - floor)
+    for alone in (lonely, theirs):
+        suppressed = 0
+        for one in alone:
+            if any(_may_suppress(other, one) for other in want.result.every):  # type: ignore[attr-defined]
+                suppressed += 1
+            else:
+                worst = max(worst, one.score - floor)
+        if suppressed > max(_BY_ROUNDING, len(ours) // 10):
+            return 1.0
     return float(worst)
 
 

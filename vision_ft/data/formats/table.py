@@ -61,7 +61,7 @@ def read(path: Path, *, root: Path | None = None, prober: Prober | None = None) 
     """Read the table at `path`; image paths are relative to `root` (default: the table's folder).
 
     Files that are missing or unreadable are listed in the index's `rejected`. Raises
-    DataError naming each wrong line: the first 20, and how many more.
+    DataError naming each wrong line: the first 200, and how many more.
     """
     if path.is_dir():
         path = path / LABELS

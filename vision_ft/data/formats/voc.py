@@ -27,6 +27,8 @@ LARGEST = 4_000_000
 """Bytes of an XML file that are read at most; one of a thousand objects has a tenth of it."""
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_DIFFICULT = {"": False, "0": False, "false": False, "no": False, "unspecified": False,
+              "1": True, "true": True, "yes": True}  # fmt: skip
 
 
 def matches(root: Path) -> bool:
@@ -124,8 +126,11 @@ def _objects(
         except ValueError as error:
             errors.append(f"{where}: bndbox {error}")
             continue
-        difficult = (element.findtext("difficult") or "0").strip() not in ("", "0")
-        objects.append(ObjectLabel(name, box, ignore=difficult))
+        word = (element.findtext("difficult") or "").strip()
+        if word.lower() not in _DIFFICULT:
+            errors.append(f"{where}: difficult is {word!r}, expected 0 or 1")
+            continue
+        objects.append(ObjectLabel(name, box, ignore=_DIFFICULT[word.lower()]))
     return objects
 
 

@@ -178,13 +178,20 @@ def _images(root: Path, sheet: Sheet, entry: str, errors: list[str], rejected: l
 
 
 def _orphans(root: Path, paths: Sequence[str], errors: list[str]) -> None:
-    """Complain of each label file whose image is missing, in the folders that labels are read from."""
+    """Complain of each label file whose image is missing, in the folders that labels are read from.
+
+    An image that is there and that no list names is left out on purpose, and its labels with it.
+    """
     expected = {label_file(path) for path in paths}
-    for folder in sorted({PurePosixPath(one).parent.as_posix() for one in expected}):
-        if "labels" in PurePosixPath(folder).parts and (root / folder).is_dir():
+    folders = {PurePosixPath(label_file(path)).parent: PurePosixPath(path).parent for path in paths}
+    for folder, images in sorted(folders.items()):
+        if "labels" in folder.parts and (root / folder).is_dir():
             files, _ = named_in_utf8(one.relative_to(root).as_posix() for one in sorted((root / folder).glob("*.txt")))
+            there = {one.stem for one in (root / images).iterdir() if is_image(one)} if (root / images).is_dir() else ()
             errors += [
                 f"{one}: there is no image to it"
                 for one in files
-                if one not in expected and PurePosixPath(one).name not in NO_LABELS
+                if one not in expected
+                and PurePosixPath(one).stem not in there
+                and PurePosixPath(one).name not in NO_LABELS
             ]

@@ -1,4 +1,4 @@
-"""The misclassified images, the most confident first, with the evidence beside each."""
+"""The misclassified images, escapes and overkill first, with the evidence beside each."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ Overlay = Callable[[str], NDArray[np.uint8] | None]
 THUMBNAIL = 220
 """Longest side of a thumbnail in pixels."""
 _QUALITY = 82
+_URGENT = ("escape", "overkill", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,26 @@ class Mistake:
 def mistakes(
     table: PredictionTable, images: Loader | None, overlay: Overlay | None, *, most: int = 48
 ) -> list[Mistake]:
-    """At most `most` misclassified images, sorted by the probability of the wrong answer."""
+    """At most `most` misclassified images: escapes, overkill, others, each by the probability of the wrong answer."""
     wrong = np.flatnonzero(table.labels != table.targets)
-    order = wrong[np.argsort(-table.confidence[wrong], kind="stable")][:most]
     parts = parts_of(table)
+    urgency = np.array([_URGENT.index(_kind(table, parts, int(row))) for row in wrong], dtype=np.int64)
+    order = wrong[np.lexsort((-table.confidence[wrong], urgency))][:most]
     return [_mistake(table, parts, int(row), images, overlay) for row in order]
+
+
+def _kind(table: PredictionTable, parts: Parts, row: int) -> str:
+    """What the image's answer does to its part: escape, overkill, or nothing that a line would notice."""
+    if table.is_bad is None:
+        return ""
+    part = parts.of_image[row]
+    if parts.is_bad[part] and SEVERITY[parts.severity[part]] is Decision.PASS:
+        return "escape"
+    return "overkill" if not parts.is_bad[part] and table.decisions[row] is Decision.REJECT else ""
 
 
 def _mistake(table: PredictionTable, parts: Parts, row: int, images: Loader | None, overlay: Overlay | None) -> Mistake:
     target, label = int(table.targets[row]), int(table.labels[row])
-    decision = table.decisions[row]
-    kind = ""
-    if table.is_bad is not None:
-        part = parts.of_image[row]
-        if parts.is_bad[part] and SEVERITY[parts.severity[part]] is Decision.PASS:
-            kind = "escape"
-        elif not parts.is_bad[part] and decision is Decision.REJECT:
-            kind = "overkill"
     path = str(table.paths[row])
     return Mistake(
         name=PurePosixPath(path).name,
@@ -74,8 +78,8 @@ def _mistake(table: PredictionTable, parts: Parts, row: int, images: Loader | No
         answered=table.classes[label].title,
         probability=float(table.confidence[row]),
         labelled_probability=float(table.probabilities[row, target]),
-        decision=decision,
-        kind=kind,
+        decision=table.decisions[row],
+        kind=_kind(table, parts, row),
         image=as_data_uri(images, path),
         overlay=as_data_uri(overlay, path),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from vision_ft.bundle.classes import ClassInfo
+from vision_ft.data.background import judged
 from vision_ft.data.index import IGNORE, SCHEMA, SLICE, Index, MaskCode
 from vision_ft.data.objects import OBJECT_TYPE, OBJECTS
 from vision_ft.errors import DataError
@@ -23,8 +24,9 @@ def as_anomalies(index: Index) -> Index:
     """Every image as good or as an anomaly, and only good ones to be trained and validated on.
 
     Where one class is all there is it is the good one. What an image was labelled with is kept
-    as the slice `label`; masks and outlines stay, and mark anomalies of whatever kind. Raises
-    DataError where nothing says which images are good.
+    as the slice `label`; masks and outlines stay, and mark anomalies of whatever kind. Images on
+    which all that is labelled is to be ignored are left out: nobody knows whether they are good.
+    Raises DataError where nothing says which images are good.
     """
     good = _good(index)
     kept = ClassInfo(id=good[0].id, name=good[0].name, good=True, background=True, renamed_from=good[0].renamed_from)
@@ -42,13 +44,17 @@ def as_anomalies(index: Index) -> Index:
     if index.has_objects:
         listed = [_objects(objects, ids) for objects in index.column(OBJECTS)]
         table = _with(table, OBJECTS, pa.array(listed, pa.list_(OBJECT_TYPE)))
-    return replace(
+    made = replace(
         index,
         table=table,
         classes=(kept, ClassInfo(id=ANOMALY, name="Anomaly")),
         mask_code=_code(index.mask_code, ids, kept.id),
         train_on=(kept.id,),
     )
+    known = judged(made)
+    left_out = len(made) - len(known)
+    note = f"Images on which all that is labelled is to be ignored: {left_out}. They are left out."
+    return known.with_notes(note) if left_out else made
 
 
 def _good(index: Index) -> list[ClassInfo]:

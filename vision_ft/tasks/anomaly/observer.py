@@ -36,6 +36,7 @@ class AnomalyObserver:
         self._pixels = PixelTally()
         self._scores: list[float] = []
         self._bad: list[bool] = []
+        self._defective: set[str] = set()
         self._threshold: float | None = None
 
     def see(self, sample: Sample, prediction: Prediction) -> None:
@@ -46,11 +47,13 @@ class AnomalyObserver:
         self._threshold = result.threshold
         good = sample.targets[0] == self._good.id
         self._bad.append(not good)
+        if not good:
+            self._defective.add(sample.part)
         field = result.field(LONGEST)
         if field is None or not np.isfinite(field).all():
             return
         if good:
-            self._pixels.add(sample.group, field, np.zeros(field.shape, np.uint8), good=True)
+            self._pixels.add(sample.group, field, np.zeros(field.shape, np.uint8), good=True, part=sample.part)
         elif sample.mask is not None or sample.objects is not None:
             self._pixels.add(sample.group, field, known_mask(sample, self._classes), good=False)
 
@@ -63,7 +66,7 @@ class AnomalyObserver:
         found: dict[str, Any] = {"pixels_counted_at": LONGEST}
         found |= _ranked("auroc", scores, bad, groups, known, seed).to_json("image_auroc")
         found |= _ranked("average_precision", scores, bad, groups, known, seed).to_json("image_ap")
-        for name, figure in self._pixels.figures(seed=seed).items():
+        for name, figure in self._pixels.figures(seed=seed, defective=self._defective).items():
             found |= figure.to_json(name)
         found["per_class"] = {}
         for number, one in enumerate(table.classes):

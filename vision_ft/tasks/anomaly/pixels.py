@@ -1,4 +1,4 @@
-"""How pixels' scores are distributed, by group: as histograms, so memory does not grow with the images.
+"""How pixels' scores are distributed, by group: as histograms, so memory hardly grows with the images.
 
 Scores of any size are squashed onto [0, 1] without changing their order: 0 becomes 1/2, the
 threshold (1 on the map) 3/4, on an edge between two bins.
@@ -6,6 +6,7 @@ threshold (1 on the map) 3/4, on an edge between two bins.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import cv2
@@ -27,7 +28,7 @@ _MOST_GROUPS = 256
 """Groups that are kept apart; more of them share histograms, which only coarsens what is resampled."""
 _BLOCK = 100
 _NO_DEFECT = "no defect is outlined (masks or objects)"
-_NO_GOOD = "there is no good image"
+_NO_GOOD = "there is no good part"
 
 
 def squashed(scores: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -57,9 +58,16 @@ class PixelTally:
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
         self._counts: list[_Counts] = []
+        self._good: list[tuple[int, str, float, float]] = []
+        """Of each good image: its group's number, its part, its pixels above the threshold, and all of them."""
 
-    def add(self, group: str, scores: NDArray[np.float32], truth: NDArray[np.uint8], *, good: bool) -> None:
-        """Take in a map over an image, float32 [h, w] (1: threshold), and its class mask, uint8 [H, W] of any size."""
+    def add(
+        self, group: str, scores: NDArray[np.float32], truth: NDArray[np.uint8], *, good: bool, part: str | None = None
+    ) -> None:
+        """Take in a map over an image, float32 [h, w] (1: threshold), and its class mask, uint8 [H, W] of any size.
+
+        Without a `part` the group is one.
+        """
         counts = self._of(group)
         bins = squashed(scores).ravel()
         truth = _no_smaller(truth, scores.shape)
@@ -67,7 +75,10 @@ class PixelTally:
         plain = np.ones(len(bins), np.bool_)
         plain[_places(np.nonzero(marked | (truth == IGNORED)), truth.shape, scores.shape)] = False
         if good:
-            counts.good_images += np.bincount(bins[plain], minlength=BINS)
+            found = np.bincount(bins[plain], minlength=BINS)
+            counts.good_images += found
+            above, pixels = float(found[_THRESHOLD:].sum()), float(found.sum())
+            self._good.append((self._rows[group], group if part is None else part, above, pixels))
             return
         counts.beside += np.bincount(bins[plain], minlength=BINS)
         # Connected as they are labelled: what is thin would vanish or fall apart where it is shrunk first.
@@ -84,12 +95,15 @@ class PixelTally:
                 counts.regions += 1
         counts.defects += np.bincount(bins[odd], minlength=BINS)
 
-    def figures(self, *, seed: int) -> dict[str, Figure]:
-        """`pixel_auroc`, `aupro` and `false_alarm_area`, with intervals by group."""
+    def figures(self, *, seed: int, defective: Collection[str] = ()) -> dict[str, Figure]:
+        """`pixel_auroc`, `aupro` and `false_alarm_area`, with intervals by group.
+
+        Of the parts that are `defective` a good image says nothing of false alarms: it may show what nobody outlined.
+        """
         if not self._counts:
             nothing = missing("the bundle gives no map of scores")
             return dict.fromkeys(("pixel_auroc", "aupro", "false_alarm_area"), nothing)
-        alarms = self._false_alarms(seed)
+        alarms = self._false_alarms(seed, frozenset(defective))
         marked = np.array([one.regions > 0 for one in self._counts])
         if not marked.any():
             return dict.fromkeys(("pixel_auroc", "aupro"), missing(_NO_DEFECT)) | {"false_alarm_area": alarms}
@@ -117,13 +131,15 @@ class PixelTally:
             self._counts.append(_Counts())
         return self._counts[row]
 
-    def _false_alarms(self, seed: int) -> Figure:
-        pixels = np.stack([one.good_images for one in self._counts])
-        pixels = pixels[pixels.sum(axis=1) > 0]
-        if not len(pixels):
+    def _false_alarms(self, seed: int, defective: frozenset[str]) -> Figure:
+        by_group = np.zeros((2, len(self._counts)))
+        for row, part, above, pixels in self._good:
+            if part not in defective:
+                by_group[:, row] += above, pixels
+        sums = by_group[:, by_group[1] > 0]
+        if not sums.size:
             return missing(_NO_GOOD)
-        strata = np.zeros(len(pixels), np.int64)
-        sums = np.stack([pixels[:, _THRESHOLD:].sum(axis=1), pixels.sum(axis=1)])
+        strata = np.zeros(sums.shape[1], np.int64)
         drawn = draw_weights(strata, REPLICATES, np.random.default_rng(seed)) @ sums.T
         return interval(float(sums[0].sum() / sums[1].sum()), drawn[:, 0] / drawn[:, 1], strata)
 

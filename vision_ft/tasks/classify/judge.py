@@ -20,10 +20,11 @@ from vision_ft.evaluation.table import PredictionTable
 from vision_ft.recipe.objective import Objective
 
 _FLOOR = 1e-12
+_MOST_SHOWN = 12
 
 
-class _Nothing:
-    """The table says it all."""
+class _FromTable:
+    """The table says it all. See `evaluation.judging.Observer`."""
 
     def see(self, sample: Sample, prediction: Prediction) -> None:
         """Nothing is kept."""
@@ -37,8 +38,15 @@ class _Nothing:
         return ()
 
     def exhibits(self, table: PredictionTable) -> tuple[Exhibit, ...]:
-        """The report shows misclassified images by itself."""
-        return ()
+        """Of each class the right answer that is surest; misclassified images the report shows by itself."""
+        shown = []
+        for number, one in enumerate(table.classes):
+            right = np.flatnonzero((table.targets == number) & (table.labels == number))
+            if len(right):
+                best = right[table.confidence[right].argmax()]
+                caption = f"{one.title}, answered with {table.confidence[best]:.2f}"
+                shown.append(Exhibit(str(table.paths[best]), "right", caption, bad=False))
+        return tuple(shown[:_MOST_SHOWN])
 
 
 class ClassifyJudge:
@@ -72,9 +80,9 @@ class ClassifyJudge:
                 remedy="Add parts of this class, or lower split.test and split.val.",
             )
 
-    def observer(self, manifest: Manifest) -> _Nothing:
+    def observer(self, manifest: Manifest) -> _FromTable:
         """Nothing to keep."""
-        return _Nothing()
+        return _FromTable()
 
     def calibrate(
         self, raw: PredictionTable, observer: Observer | None, fitted_on: FittedOn

@@ -26,7 +26,7 @@ def exhibits(images: Sequence[Overlap], paths: Sequence[str], titles: Sequence[s
             misses.append((len(missed) / len(image.defects), Exhibit(path, "missed", caption, bad=True)))
         elif image.defects:
             met.append((image.iou, _found(image, path, titles)))
-        elif image.answered.any():
+        elif image.answered.any() and not image.labelled.any():
             area = int(image.answered.sum())
             name = titles[int(image.answered.argmax())]
             caption = f"nothing is labelled, and {plural(area, 'pixel is', 'pixels are')} marked as {name}"

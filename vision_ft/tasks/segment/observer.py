@@ -93,11 +93,14 @@ class SegmentObserver:
         return share(events, np.array([group for _, group in met], np.str_), unit="defects", none=_NO_DEFECT)
 
     def _false_alarms(self, groups: NDArray[np.str_], seed: int) -> Figure:
+        """Of good parts: an exposure that shows no defect of a part that has one is none of them."""
         good_ids = {one.id for one in self._classes if one.good}
-        good = np.array(
-            [row[1] in good_ids and not im.labelled.any() for im, row in zip(self.images, self._samples, strict=True)],
+        defective = np.array(
+            [row[1] not in good_ids or im.labelled.any() for im, row in zip(self.images, self._samples, strict=True)],
             dtype=np.bool_,
         )
+        parts = self._column(2)
+        good = ~np.isin(parts, parts[defective])
         chosen = [image for image, one in zip(self.images, good, strict=True) if one]
         marked = np.array([int(image.answered.sum()) for image in chosen], dtype=np.int64)
         return area_share(marked, np.array([image.pixels for image in chosen], np.int64), groups[good], seed=seed)

@@ -22,6 +22,8 @@ from vision_ft.tasks.sampling import derive_seed
 
 _SHRINK_BELOW = 0.9
 """Images are shrunk where less than this share of their sides is needed."""
+_AT_ONCE = 2**28
+"""Bytes of decoded images and masks that are read at once."""
 _POINTS = 64
 """Places that are remembered of each connected defect."""
 
@@ -68,7 +70,9 @@ class PictureStore:
             self._key, self._kept, self._bytes = key, {}, 0
         pictures = Pictures(samples, classes, spec, zoom, self._kept)
         missing = list({s.digest: s for s in samples if s.digest not in self._kept}.values())
-        step = 4 * cpu_budget()
+        # Large ones few at a time: they are held decoded until it is known what is kept.
+        largest = max((4 * s.width * s.height for s in missing), default=0)
+        step = max(1, min(4 * cpu_budget(), _AT_ONCE // max(1, largest)))
         with ThreadPoolExecutor(cpu_budget()) as pool:
             for start in range(0, len(missing), step):
                 if self._bytes >= cache_mb * 2**20:

@@ -55,7 +55,7 @@ def area_figures(images: Sequence[Overlap], groups: NDArray[np.str_], classes: i
 def area_share(events: NDArray[np.int64], areas: NDArray[np.int64], groups: NDArray[np.str_], *, seed: int) -> Figure:
     """Share of the images' areas [N] with an event, in pixels each; the interval is drawn by group."""
     if not len(areas):
-        return missing("there is no good image")
+        return missing("there is no good part")
     names, of_image = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(of_image, weights=one, minlength=len(names)) for one in (events, areas)])
     weights = draw_weights(np.zeros(len(names), np.int64), REPLICATES, np.random.default_rng(seed))

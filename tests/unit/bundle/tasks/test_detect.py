@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -102,6 +103,33 @@ def test_an_object_across_tiles_is_one() -> None:
     assert isinstance(result, detect.DetectResult)
     found = result.detections
     assert [one.box for one in found] == [pytest.approx((60, 10, 140, 30)), pytest.approx((150, 70, 170, 90))]
+
+
+def test_an_object_much_longer_than_the_overlap_is_one_too() -> None:
+    spec = InputSpec(height=512, width=512, tile=TileSpec(size=512, overlap=0.2))
+    gathering = detect.gather(context(spec=spec), 921, 512)
+    views = views_of(921, 512, spec)
+    assert [view.crop[0] for view in views] == [0, 409]
+    gathering.add(outputs(([260, 100, 512, 112], 0.8, 0)), views[0])
+    gathering.add(outputs(([0, 101, 251, 113], 0.9, 0)), views[1])
+    result = gathering.finish(None, None).result
+    assert isinstance(result, detect.DetectResult)
+    (only,) = result.detections
+    assert only.box == pytest.approx((260, 100, 660, 113))
+
+
+def test_another_suppression_is_no_rounding() -> None:
+    want = answer(*[([10.0 + 20 * n, 10.0, 25.0 + 20 * n, 30.0], 0.9, 0) for n in range(4)])
+    every = want.result.every
+
+    def doubled(count: int) -> Any:
+        copies = [replace(one, score=0.5, box=(one.box[0] + 6, *one.box[1:])) for one in every[:count]]
+        return replace(want, result=replace(want.result, every=(*every, *copies)))
+
+    # A few may be there or not by rounding alone; a graph that suppresses nothing doubles all of them.
+    assert detect.difference(want, doubled(3)) == 0.0
+    assert detect.difference(want, doubled(4)) == 1.0
+    assert detect.difference(doubled(4), want) == 1.0
 
 
 def test_the_difference_is_that_of_scores_of_the_same_boxes() -> None:

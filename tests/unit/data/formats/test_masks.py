@@ -120,6 +120,39 @@ def test_a_palette_s_numbers_are_the_classes(draw: Draw, tmp_path: Path) -> None
     assert _areas(index) == [{1: 80, 2: 80}, {2: 80}]
 
 
+@pytest.mark.parametrize(
+    "palette",
+    [
+        [(0, 0, 0), (128, 0, 0), (0, 128, 0), *[(0, 0, 0)] * 253],
+        [(0, 0, 0), (128, 0, 0), (0, 128, 0), *[(0, 0, 0)] * 13],
+        [(0, 0, 64), (128, 0, 0), (0, 128, 0), *[(0, 128, 0)] * 9],
+    ],
+)
+def test_a_padded_palette_adds_no_classes_and_its_first_colour_is_the_background(
+    draw: Draw, tmp_path: Path, palette: list[tuple[int, int, int]]
+) -> None:
+    for name, mask in (("a", blank(a=1, b=2)), ("b", blank(a=2)), ("c", blank())):
+        draw(f"JPEGImages/{name}.jpg", sum(name.encode()))
+        (tmp_path / "SegmentationClass").mkdir(exist_ok=True)
+        coloured = Image.new("P", (mask.shape[1], mask.shape[0]))
+        coloured.putpalette([value for colour in palette for value in colour])
+        coloured.putdata(mask.ravel().tolist())
+        coloured.save(tmp_path / f"SegmentationClass/{name}.png")
+    named = {
+        "": ("1", "2", "background"),
+        "1: dent\n2: crack\n": ("dent", "crack", "background"),
+        # Also those that no mask shows, and whose index the palette is padded at.
+        "1: dent\n2: crack\n3: hole\n255: ignore\n": ("dent", "crack", "hole", "background"),
+    }
+    for names, ids in named.items():
+        if names:
+            (tmp_path / "mask_classes.yaml").write_text(names)
+        index = formats.read(tmp_path)
+        assert index.class_ids == ids
+        assert _areas(index) == [{1: 80, 2: 80}, {2: 80}, {}]
+        assert not index.notes
+
+
 def test_masks_beside_images_and_splits(draw: Draw, tmp_path: Path) -> None:
     for name, mask in (("a", "a"), ("b", "b_mask")):
         draw(f"beside/{name}.jpg")

@@ -16,7 +16,7 @@ from vision_ft.errors import DataError
 Draw = Callable[..., Path]
 
 
-def thing(name: str, *corners: object, difficult: int = 0) -> str:
+def thing(name: str, *corners: object, difficult: object = 0) -> str:
     tags = zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=False)
     box = "".join(f"<{tag}>{value}</{tag}>" for tag, value in tags)
     return f"<object><name>{name}</name><difficult>{difficult}</difficult><bndbox>{box}</bndbox></object>"
@@ -48,6 +48,21 @@ def test_pixels_are_counted_from_one_and_boxes_hold_their_last(draw: Draw, tmp_p
     # What is ignored makes no target, and nothing is the background.
     assert index.column("targets") == [["dent"], ["background"]]
     assert index.class_ids == ("crack", "dent", "background")
+
+
+@pytest.mark.parametrize(("word", "ignored"), [("", False), ("Unspecified", False), ("false", False), (" 1 ", True)])
+def test_words_of_tools_for_what_is_difficult(draw: Draw, tmp_path: Path, word: str, ignored: bool) -> None:
+    draw("JPEGImages/a.jpg")
+    write(tmp_path, "a", thing("dent", 1, 1, 9, 9, difficult=word))
+    (only,) = _objects(formats.read(tmp_path))["a.jpg"]
+    assert only.ignore is ignored
+
+
+def test_another_word_for_difficult_is_an_error(draw: Draw, tmp_path: Path) -> None:
+    draw("JPEGImages/a.jpg")
+    write(tmp_path, "a", thing("dent", 1, 1, 9, 9), thing("dent", 1, 1, 9, 9, difficult="maybe"))
+    with pytest.raises(DataError, match=r"a\.xml.*object 2.*difficult is 'maybe', expected 0 or 1"):
+        formats.read(tmp_path)
 
 
 @pytest.mark.parametrize(("labels", "images"), [("ANNOTATIONS", "IMAGES"), ("annotations", "images")])

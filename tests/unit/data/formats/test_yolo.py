@@ -92,6 +92,20 @@ def test_lists_of_images(draw: Draw, tmp_path: Path) -> None:
         assert line in str(caught.value)
 
 
+def test_labels_of_images_that_no_list_names_are_left_alone(draw: Draw, tmp_path: Path) -> None:
+    for name in "ab":
+        draw(f"images/{name}.png", ord(name))
+        write(tmp_path, f"labels/{name}.txt", "0 0.5 0.5 0.25 0.25")
+    write(tmp_path, "data.yaml", "train: train.txt\nnames: [dent]")
+    write(tmp_path, "train.txt", "images/a.png\n")
+    index = formats.read(tmp_path)
+    assert index.column("path") == ["images/a.png"]
+    write(tmp_path, "labels/c.txt", "0 0.5 0.5 0.25 0.25")
+    with pytest.raises(DataError, match=r"labels/c\.txt: there is no image to it") as caught:
+        formats.read(tmp_path)
+    assert "labels/b.txt" not in str(caught.value)
+
+
 def test_every_wrong_line_is_named_at_once(draw: Draw, tmp_path: Path) -> None:
     draw("images/train/a.png")
     draw("images/val/b.png")

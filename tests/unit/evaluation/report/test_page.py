@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.page import Page
-from vision_ft.bundle.decision import DecisionRule
+from vision_ft.bundle.decision import Decision, DecisionRule
 from vision_ft.bundle.manifest import Manifest
 from vision_ft.errors import NotAnImageError
 from vision_ft.evaluation.decide import decided
@@ -19,6 +20,7 @@ from vision_ft.evaluation.figures import Figure
 from vision_ft.evaluation.flattery import Flattery
 from vision_ft.evaluation.operating_point import choose
 from vision_ft.evaluation.report import write_report
+from vision_ft.evaluation.report.gallery import mistakes
 from vision_ft.evaluation.summary import summarise
 from vision_ft.evaluation.table import PredictionTable
 from vision_ft.recipe.objective import Objective
@@ -92,19 +94,26 @@ def test_nothing_is_loaded_from_elsewhere(judged: tuple[Manifest, PredictionTabl
     assert not re.search(r"https?://|@import|url\(", html)
 
 
-def test_the_most_confident_mistakes_come_first_and_are_capped(
+def test_escapes_come_first_then_overkill_then_the_most_confident(
     judged: tuple[Manifest, PredictionTable], tmp_path: Path
 ) -> None:
     manifest, table = judged
+    # Every second part passes, whatever it is, and the others are rejected: all kinds of mistakes occur.
+    turn = np.unique(table.parts, return_inverse=True)[1] % 2
+    table = replace(table, decisions=tuple(Decision.REJECT if one else Decision.PASS for one in turn))
     wrong = table.labels != table.targets
     page, html = render(tmp_path, manifest, table, most_mistakes=5)
     assert page.tags.count("article") == 5
-    assert f"{wrong.sum()} of 216 images are misclassified; the 5 most confident are shown" in " ".join(
+    assert f"{wrong.sum()} of 216 images are misclassified; 5 are shown. Escapes come first" in " ".join(
         page.text.split()
     )
+    every = mistakes(table, None, None, most=1000)
+    assert len(every) == wrong.sum()
+    order = [(("escape", "overkill", "").index(one.kind), -one.probability) for one in every]
+    assert order == sorted(order)
+    assert {one.kind for one in every} == {"escape", "overkill", ""}
     shown = [float(found) for found in re.findall(r'class="answer"><b>[^<]*</b> ([0-9.]+)', html)]
-    assert shown == sorted(shown, reverse=True)
-    assert shown[0] == pytest.approx(table.confidence[wrong].max(), abs=0.005)
+    assert shown == pytest.approx([one.probability for one in every[:5]], abs=0.006)
 
 
 def test_an_image_that_is_gone_is_named_without_a_picture(

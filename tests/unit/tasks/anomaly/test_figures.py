@@ -113,6 +113,18 @@ def test_pixels_are_ranked_as_plain_code_does() -> None:
         assert figure.high is not None
 
 
+def test_a_good_exposure_of_a_defective_part_is_no_good_part() -> None:
+    clean, odd = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
+    odd[2:4, 2:4] = 1
+    tally = PixelTally()
+    tally.add("g", np.full((8, 8), 2.0, np.float32), clean, good=True, part="a")
+    tally.add("g", np.zeros((8, 8), np.float32), clean, good=True, part="b")
+    tally.add("h", odd.astype(np.float32), odd, good=False)
+    assert tally.figures(seed=0)["false_alarm_area"].value == 0.5
+    assert tally.figures(seed=0, defective={"a"})["false_alarm_area"].value == 0.0
+    assert "no good part" in tally.figures(seed=0, defective={"a", "b"})["false_alarm_area"].reason
+
+
 def test_what_is_lacking_is_said() -> None:
     assert "no map" in PixelTally().figures(seed=0)["aupro"].reason
     only_good, only_bad = PixelTally(), PixelTally()

@@ -49,6 +49,14 @@ def test_what_a_mask_leaves_out_stays_left_out(index: Index) -> None:
     assert dict(code.values) == {"255": "anomaly", "7": IGNORE, "9": "good"}
 
 
+def test_an_image_of_which_nobody_knows_is_not_learned_as_good(index: Index) -> None:
+    doubtful = ObjectLabel("scratch", (1.0, 2.0, 5.0, 6.0), ignore=True)
+    listed = [[doubtful.to_plain()], [], *([None] * (len(index) - 2))]
+    table = index.table.append_column(OBJECTS, pa.array(listed, pa.list_(OBJECT_TYPE)))
+    found = as_anomalies(replace(index, table=table))
+    assert found.column("path") == index.column("path")[1:]
+
+
 def test_objects_are_anomalies_unless_they_are_good(index: Index) -> None:
     objects = [ObjectLabel("scratch", (1.0, 2.0, 5.0, 6.0)), ObjectLabel("good", (8.0, 8.0, 9.0, 9.0))]
     listed = [[one.to_plain() for one in objects], *([None] * (len(index) - 1))]

@@ -148,7 +148,7 @@ def test_false_alarms_are_a_share_of_area() -> None:
     assert found.high is not None
     assert found.high > 0.1
     none = area_share(np.zeros(0, np.int64), np.zeros(0, np.int64), np.array([], dtype=np.str_), seed=0)
-    assert none.reason == "there is no good image"
+    assert none.reason == "there is no good part"
 
 
 def _table(scores: list[float], labels: list[int], rivals: list[int] | None = None) -> PredictionTable:
@@ -247,6 +247,11 @@ def test_exhibits_begin_with_misses_and_false_alarms() -> None:
         "Hole taken for Crack",
     ]
     assert shown[5].caption == "Crack found with an IoU of 0.73"
+
+
+def test_a_mark_on_a_speck_that_is_labelled_is_no_false_alarm() -> None:
+    # What is labelled there is smaller than what counts as a defect, but it is labelled.
+    assert exhibits([_image(2, 20, 3)], ["0.png"], ["Crack", "Hole"]) == ()
 
 
 def test_at_most_two_dozen_are_shown() -> None:
