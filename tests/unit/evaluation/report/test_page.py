@@ -18,6 +18,7 @@ from vision_ft.errors import NotAnImageError
 from vision_ft.evaluation.decide import decided
 from vision_ft.evaluation.figures import Figure
 from vision_ft.evaluation.flattery import Flattery
+from vision_ft.evaluation.judging import Exhibit
 from vision_ft.evaluation.operating_point import choose
 from vision_ft.evaluation.report import write_report
 from vision_ft.evaluation.report.gallery import mistakes
@@ -114,6 +115,14 @@ def test_escapes_come_first_then_overkill_then_the_most_confident(
     assert {one.kind for one in every} == {"escape", "overkill", ""}
     shown = [float(found) for found in re.findall(r'class="answer"><b>[^<]*</b> ([0-9.]+)', html)]
     assert shown == pytest.approx([one.probability for one in every[:5]], abs=0.006)
+
+
+def test_right_answers_come_after_the_mistakes(judged: tuple[Manifest, PredictionTable], tmp_path: Path) -> None:
+    manifest, table = judged
+    shown = (Exhibit(str(table.paths[0]), "right", "Good, answered with 0.99", bad=False),)
+    page, html = render(tmp_path, manifest, table, exhibits=shown, images=picture, overlay=picture)
+    assert "Good, answered with 0.99" in page.text
+    assert html.index('id="mistakes"') < html.index('id="exhibits"') < html.index('id="unknown"')
 
 
 def test_an_image_that_is_gone_is_named_without_a_picture(
