@@ -92,29 +92,29 @@ def test_boxes_are_drawn_and_the_image_stays_as_it_is() -> None:
     np.testing.assert_array_equal(answer().result.overlay(image), image)
 
 
-def test_an_object_across_tiles_is_one() -> None:
-    spec = InputSpec(height=100, width=100, tile=TileSpec(size=100, overlap=0.2))
-    gathering = detect.gather(context(spec=spec), 180, 100)
-    views = views_of(180, 100, spec)
-    assert [view.crop[0] for view in views] == [0, 80]
-    gathering.add(outputs(([60, 10, 100, 30], 0.8, 0)), views[0])
-    gathering.add(outputs(([0, 10, 60, 30], 0.9, 0), ([70, 70, 90, 90], 0.7, 0)), views[1])
+def across(side: int, width: int, *shown: dict[str, Any]) -> tuple[detect.Detection, ...]:
+    """What is found on an image of two tiles beside each other, given the outputs of each."""
+    spec = InputSpec(height=side, width=side, tile=TileSpec(size=side, overlap=0.2))
+    gathering = detect.gather(context(spec=spec), width, side)
+    views = views_of(width, side, spec)
+    assert [view.crop[0] for view in views] == [0, width - side]
+    for one, view in zip(shown, views, strict=True):
+        gathering.add(one, view)
     result = gathering.finish(None, None).result
     assert isinstance(result, detect.DetectResult)
-    found = result.detections
+    return result.detections
+
+
+def test_an_object_across_tiles_is_one() -> None:
+    left = outputs(([60, 10, 100, 30], 0.8, 0))
+    right = outputs(([0, 10, 60, 30], 0.9, 0), ([70, 70, 90, 90], 0.7, 0))
+    found = across(100, 180, left, right)
     assert [one.box for one in found] == [pytest.approx((60, 10, 140, 30)), pytest.approx((150, 70, 170, 90))]
 
 
 def test_an_object_much_longer_than_the_overlap_is_one_too() -> None:
-    spec = InputSpec(height=512, width=512, tile=TileSpec(size=512, overlap=0.2))
-    gathering = detect.gather(context(spec=spec), 921, 512)
-    views = views_of(921, 512, spec)
-    assert [view.crop[0] for view in views] == [0, 409]
-    gathering.add(outputs(([260, 100, 512, 112], 0.8, 0)), views[0])
-    gathering.add(outputs(([0, 101, 251, 113], 0.9, 0)), views[1])
-    result = gathering.finish(None, None).result
-    assert isinstance(result, detect.DetectResult)
-    (only,) = result.detections
+    left, right = outputs(([260, 100, 512, 112], 0.8, 0)), outputs(([0, 101, 251, 113], 0.9, 0))
+    (only,) = across(512, 921, left, right)
     assert only.box == pytest.approx((260, 100, 660, 113))
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support.plain_manifest import plain_manifest
 from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decision import Decision
-from vision_ft.bundle.manifest import DataInfo, InputSpec, Manifest, Stage, Weights
 from vision_ft.evaluation.table import PredictionTable
 from vision_ft.tasks.classify.judge import JUDGE
 
@@ -29,16 +29,7 @@ def test_of_each_class_the_surest_right_answer_is_shown() -> None:
         groups=names,
         seen=np.zeros(4, np.bool_),
     )
-    stage = Stage(
-        task="classify",
-        classes=CLASSES,
-        input=InputSpec(height=32, width=32),
-        outputs=("probabilities",),
-        weights=Weights(backbone="none", source="none"),
-    )
-    manifest = Manifest(
-        name="m", version="1", created="", stages=(stage,), data=DataInfo(fingerprint="", images=0, parts=0)
-    )
+    manifest = plain_manifest("classify", CLASSES, "probabilities")
     shown = JUDGE.observer(manifest).exhibits(table)
     # The scratch that was taken for a good part is among the mistakes.
     assert [(Path(one.path).name, one.caption, one.bad) for one in shown] == [

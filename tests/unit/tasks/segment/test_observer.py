@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.plain_manifest import plain_manifest
 from vision_ft.bundle.classes import ClassInfo
 from vision_ft.bundle.decision import Decision
 from vision_ft.bundle.defects import Defect, SegmentResult
-from vision_ft.bundle.manifest import DataInfo, InputSpec, Manifest, Stage, Weights
 from vision_ft.bundle.regions import Region
 from vision_ft.bundle.results import Prediction
 from vision_ft.data.index import Sample
@@ -46,15 +46,7 @@ def _table(samples: list[Sample]) -> PredictionTable:
 
 
 def _observer() -> SegmentObserver:
-    stage = Stage(
-        task="segment",
-        classes=CLASSES,
-        input=InputSpec(height=32, width=32),
-        outputs=("labels",),
-        weights=Weights(backbone="none", source="none"),
-    )
-    data = DataInfo(fingerprint="", images=0, parts=0)
-    return SegmentObserver(Manifest(name="m", version="1", created="", stages=(stage,), data=data))
+    return SegmentObserver(plain_manifest("segment", CLASSES, "labels"))
 
 
 def _answer(*marked: tuple[str, tuple[int, int, int, int]]) -> Prediction:
